@@ -1,0 +1,56 @@
+# Everything runs in .venv, installed from requirements.lock. `make help` lists the targets.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PACKAGES := errors compressors indexes rag eval service migrations
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint types format bench lock clean package
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+$(VENV)/installed: pyproject.toml requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tersus needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps -e .
+	@touch $@
+
+install: $(VENV)/installed ## Create .venv and install from the lock
+
+demo: install ## Install, then show the main job on Python's own documentation
+	$(BIN)/tersus models install
+	$(BIN)/tersus demo
+
+test: install lint types ## Install, then lint, types and tests
+	$(BIN)/tersus models install
+	$(BIN)/python -m pytest
+
+lint: install ## Ruff: style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install ## mypy --strict, over links that give the folders their import name
+	@mkdir -p build/types/tersus
+	@for p in $(PACKAGES); do ln -sfn ../../../$$p build/types/tersus/$$p; done
+	$(BIN)/mypy $(addprefix -p tersus.,$(PACKAGES))
+	$(BIN)/mypy tests
+
+format: install ## Format and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install ## Compressors on the dev files of ../shared/data (skips without them)
+	$(BIN)/python -m tersus.eval.bench
+
+lock: ## Renew requirements.lock from pyproject.toml
+	$(BIN)/python -m piptools compile --quiet --strip-extras --extra dev --no-emit-options --no-emit-index-url --no-emit-find-links --constraint constraints.txt -o requirements.lock pyproject.toml
+	@sed -i 's/^\(torch==[0-9.]*\)+cpu/\1/' requirements.lock  # any build of torch will do
+
+package: install ## Build the wheel, install it alone in a clean environment, run it from there
+	bash tests/package.sh
+
+clean: ## Remove the environment and everything built
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
