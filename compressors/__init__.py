@@ -1,0 +1,50 @@
+"""Compressors: text in, less text out. No SQL, no HTTP, no index here.
+
+>>> from tersus.compressors import Budget, Passage, load_compressor
+>>> result = load_compressor("none").compress("Who wrote Dune?", [Passage(text="Frank Herbert.")])
+>>> result.text
+'Frank Herbert.'
+"""
+
+from __future__ import annotations
+
+from .base import Compressor, ContractViolation, Draft, Task
+from .budget import Budget, Calibration, CalibrationMissing
+from .extractive import Candidates, ExtractiveCompressor
+from .registry import (
+    CompressorBroken,
+    UnknownCompressor,
+    available_compressors,
+    compressor_class,
+    load_compressor,
+)
+from .render import Renderer, render_context
+from .tokens import TokenCounter, TokenizerMissing, counter_name, load_counter
+from .types import CompressedPassage, Compression, Passage, Span
+
+__all__ = [
+    "Budget",
+    "Calibration",
+    "CalibrationMissing",
+    "Candidates",
+    "CompressedPassage",
+    "Compression",
+    "Compressor",
+    "CompressorBroken",
+    "ContractViolation",
+    "Draft",
+    "ExtractiveCompressor",
+    "Passage",
+    "Renderer",
+    "Span",
+    "Task",
+    "TokenCounter",
+    "TokenizerMissing",
+    "UnknownCompressor",
+    "available_compressors",
+    "compressor_class",
+    "counter_name",
+    "load_compressor",
+    "load_counter",
+    "render_context",
+]

@@ -1,0 +1,171 @@
+"""The interface of every compressor, and the one place where they are measured."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from ..errors import InvalidInput, TersusError
+from .budget import Budget
+from .render import Renderer, render_context
+from .tokens import TokenCounter, load_counter
+from .types import CompressedPassage, Compression, Passage
+
+__all__ = ["Compressor", "ContractViolation", "Draft", "Task"]
+
+
+class ContractViolation(TersusError):
+    """A compressor returned something that the contract rules out: a defect in that compressor."""
+
+    code = "compressor_contract"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One query with its passages and everything that a compressor needs to keep its budget."""
+
+    query: str
+    passages: Sequence[Passage]
+    budget: Budget
+    counter: TokenCounter
+    renderer: Renderer
+    tokens_before: int
+
+    def tokens(self, passages: Sequence[CompressedPassage]) -> int:
+        """Tokens of the context that these passages render to."""
+        return self.counter(self.renderer(passages))
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A compressor's answer to one task, before it is measured."""
+
+    passages: Sequence[CompressedPassage]
+    reason: str | None = None
+
+
+class Compressor(ABC):
+    """Text in, less text out. A subclass writes one method, ``_compress_batch``.
+
+    Instances hold no state between calls and may be used from several threads.
+    """
+
+    name: ClassVar[str] = ""
+    kind: ClassVar[Literal["extractive", "abstractive"]] = "extractive"
+    summary: ClassVar[str] = ""
+    """One line for ``tersus compressors``."""
+    model: str | None = None
+    """The model it runs, if any: an alias, a hub name or a path."""
+    paper: ClassVar[str | None] = None
+    needs_query: ClassVar[bool] = True
+
+    def compress(
+        self,
+        query: str,
+        passages: Sequence[Passage],
+        budget: Budget | None = None,
+        *,
+        counter: TokenCounter | None = None,
+        renderer: Renderer | None = None,
+    ) -> Compression:
+        """Compress the passages retrieved for one query.
+
+        Args:
+            query: the question; may be empty only where ``needs_query`` is false.
+            passages: in the order in which they are to be sent.
+            budget: how much may stay; the compressor's own threshold by default.
+            counter: the target model's token counter; cl100k by default.
+            renderer: how the prompt renders its context; title and text by default.
+
+        Raises:
+            InvalidInput: wrong types, or an empty query.
+            CalibrationMissing: ``budget.risk`` without a calibration for this compressor.
+        """
+        return self.compress_batch([query], [passages], budget, counter=counter, renderer=renderer)[0]
+
+    def compress_batch(
+        self,
+        queries: Sequence[str],
+        passages: Sequence[Sequence[Passage]],
+        budget: Budget | None = None,
+        *,
+        counter: TokenCounter | None = None,
+        renderer: Renderer | None = None,
+    ) -> list[Compression]:
+        """Compress for many queries at once: ``passages[i]`` belong to ``queries[i]``.
+
+        Returns one :class:`Compression` a query. Raises as :meth:`compress` does.
+        """
+        if isinstance(queries, str) or len(queries) != len(passages):
+            raise InvalidInput("compress_batch needs a list of queries and one list of passages for each")
+        counter = counter or load_counter()
+        renderer = renderer or render_context
+        budget = budget or Budget()
+        tasks = [self._task(*pair, budget, counter, renderer) for pair in zip(queries, passages, strict=True)]
+        started = time.perf_counter()
+        todo = [task for task in tasks if task.tokens_before]
+        drafts = iter(self._compress_batch(todo) if todo else [])
+        seconds = time.perf_counter() - started
+        total = sum(task.tokens_before for task in tasks) or 1
+        return [
+            self._measure(task, next(drafts), seconds * task.tokens_before / total)
+            if task.tokens_before
+            else self._nothing(task)
+            for task in tasks
+        ]
+
+    @abstractmethod
+    def _compress_batch(self, tasks: Sequence[Task]) -> Sequence[Draft]:
+        """One draft a task; every task has at least one token to work on."""
+
+    def _task(
+        self,
+        query: str,
+        passages: Sequence[Passage],
+        budget: Budget,
+        counter: TokenCounter,
+        renderer: Renderer,
+    ) -> Task:
+        if not isinstance(query, str):
+            raise InvalidInput(f"the query must be str, got {type(query).__name__}")
+        if isinstance(passages, (str, Passage)) or not all(isinstance(p, Passage) for p in passages):
+            raise InvalidInput("passages must be a sequence of Passage", hint="[Passage(text=...), ...]")
+        if self.needs_query and not query.strip():
+            raise InvalidInput(f"{self.name} needs a query, and this one is empty")
+        whole = renderer([CompressedPassage.whole(p) for p in passages])
+        return Task(query, tuple(passages), budget, counter, renderer, counter(whole))
+
+    def _measure(self, task: Task, draft: Draft, seconds: float) -> Compression:
+        passages = tuple(draft.passages)
+        _check(task, passages, self.name)
+        text = task.renderer(passages)
+        after = task.counter(text)
+        limit = task.budget.max_tokens
+        if limit is not None and after > limit:
+            raise ContractViolation(f"{self.name} sent {after} tokens where max_tokens was {limit}")
+        return Compression(passages, text, task.tokens_before, after, seconds, self.name, draft.reason)
+
+    def _nothing(self, task: Task) -> Compression:
+        passages = tuple(CompressedPassage.of(p, []) for p in task.passages)
+        reason = "all passages are empty" if passages else "no passages were given"
+        return Compression(passages, "", 0, 0, 0.0, self.name, reason)
+
+
+def _check(task: Task, passages: Sequence[CompressedPassage], name: str) -> None:
+    if len(passages) != len(task.passages):
+        raise ContractViolation(f"{name} returned {len(passages)} passages for {len(task.passages)}")
+    for given, got in zip(task.passages, passages, strict=True):
+        if got.source is not given:
+            raise ContractViolation(f"{name} changed the order or the source of its passages")
+        if got.kept is None:
+            continue
+        last = 0
+        for span in got.kept:
+            if span.start < last or span.end > len(given.text):
+                raise ContractViolation(f"{name} kept spans that overlap or reach beyond their passage")
+            last = span.end
+        if got.text != " ".join(given.text[s.start : s.end] for s in got.kept):
+            raise ContractViolation(f"{name} sent text that is not the spans it kept")

@@ -1,0 +1,81 @@
+"""Compressors by name, from the entry points of group ``tersus.compressors``."""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from ..errors import InvalidInput, TersusError
+from .base import Compressor
+
+__all__ = [
+    "CompressorBroken",
+    "UnknownCompressor",
+    "available_compressors",
+    "compressor_class",
+    "load_compressor",
+]
+
+GROUP = "tersus.compressors"
+
+
+class UnknownCompressor(TersusError):
+    """No compressor of that name is installed."""
+
+    code = "unknown_compressor"
+
+
+class CompressorBroken(TersusError):
+    """A compressor is registered, and its module cannot be imported."""
+
+    code = "compressor_broken"
+
+
+@cache
+def _entry_points() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def available_compressors() -> list[str]:
+    """Names of the installed compressors, sorted. Nothing is imported."""
+    return sorted(_entry_points())
+
+
+def compressor_class(name: str) -> type[Compressor]:
+    """The class registered under ``name``.
+
+    Raises:
+        UnknownCompressor: nothing is registered under it.
+        CompressorBroken: what is registered cannot be imported or is no compressor.
+    """
+    point = _entry_points().get(name)
+    if point is None:
+        near = difflib.get_close_matches(str(name), available_compressors(), n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(available_compressors())}"
+        raise UnknownCompressor(f"no compressor is called {name!r}", hint=hint)
+    try:
+        found = point.load()
+    except Exception as error:  # third-party code may raise anything on import
+        raise CompressorBroken(f"compressor {name!r} ({point.value}) cannot be imported: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, Compressor)):
+        raise CompressorBroken(f"compressor {name!r} ({point.value}) is not a subclass of Compressor")
+    return found
+
+
+def load_compressor(name: str, **options: Any) -> Compressor:
+    """An instance of the compressor ``name``; ``options`` go to its constructor.
+
+    >>> load_compressor("none").name
+    'none'
+
+    Raises:
+        UnknownCompressor, CompressorBroken: as :func:`compressor_class`.
+        InvalidInput: an option that this compressor does not take.
+    """
+    cls = compressor_class(name)
+    try:
+        return cls(**options)
+    except TypeError as error:
+        raise InvalidInput(f"compressor {name!r} does not take these options: {error}") from error

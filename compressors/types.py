@@ -1,0 +1,107 @@
+"""What goes into a compressor and what comes out: passages, spans, compressions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import InvalidInput
+
+__all__ = ["CompressedPassage", "Compression", "Passage", "Span"]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a document, as a retriever hands it over.
+
+    ``offset`` is where ``text`` begins in its document, in characters, so that
+    ``offset + span.start`` is a position in the document. ``metadata`` is passed
+    through untouched.
+    """
+
+    text: str
+    id: str = ""
+    title: str = ""
+    document_id: str | None = None
+    offset: int = 0
+    score: float | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str) or not isinstance(self.title, str):
+            raise InvalidInput(
+                f"Passage.text and .title must be str, got {type(self.text).__name__} "
+                f"and {type(self.title).__name__}",
+                hint="decode bytes first: Passage(text=data.decode('utf-8'))",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """``text[start:end]`` of a passage, with the score its compressor gave it (higher is more useful)."""
+
+    start: int
+    end: int
+    score: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise InvalidInput(f"a span needs 0 <= start < end, got {self.start}..{self.end}")
+
+
+@dataclass(frozen=True, slots=True)
+class CompressedPassage:
+    """One passage after compression.
+
+    ``kept`` are the spans that stay, in order; ``[]`` where the passage was
+    dropped; ``None`` where it was rewritten (abstractive compressors). ``text``
+    is what will be sent of it: the kept spans joined by one blank.
+    """
+
+    source: Passage
+    kept: Sequence[Span] | None
+    text: str
+
+    @classmethod
+    def whole(cls, passage: Passage) -> CompressedPassage:
+        """The passage untouched: one span over all of it."""
+        kept = [Span(0, len(passage.text), 1.0)] if passage.text else []
+        return cls(passage, kept, passage.text)
+
+    @classmethod
+    def of(cls, passage: Passage, spans: Sequence[Span]) -> CompressedPassage:
+        """The passage reduced to ``spans`` (in order, not overlapping)."""
+        kept = list(spans)
+        return cls(passage, kept, " ".join(passage.text[s.start : s.end] for s in kept))
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """The outcome for one query.
+
+    ``passages`` holds one entry for each passage given, in the order given.
+    ``text`` is the context as it will be sent. ``tokens_before`` and
+    ``tokens_after`` count the rendered context, whole and compressed, with the
+    same renderer and counter. ``seconds`` is wall time; within a batch it is the
+    batch's time, shared out by ``tokens_before``. ``reason`` says in words why
+    nothing or everything was removed, or why a budget could not be met.
+    """
+
+    passages: Sequence[CompressedPassage]
+    text: str
+    tokens_before: int
+    tokens_after: int
+    seconds: float
+    compressor: str
+    reason: str | None = None
+
+    @property
+    def tokens_saved(self) -> int:
+        """``tokens_before - tokens_after``."""
+        return self.tokens_before - self.tokens_after
+
+    @property
+    def kept(self) -> float:
+        """Share of tokens kept, ``tokens_after / tokens_before``; 1.0 where there was nothing to remove."""
+        return self.tokens_after / self.tokens_before if self.tokens_before else 1.0
