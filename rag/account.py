@@ -1,0 +1,128 @@
+"""One row a query: opened before money is spent, closed once, whatever happened."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from ..compressors import counter_name
+from ..errors import TersusError
+from .failopen import Context
+from .ledger import Database, NewQuery, QueryRepository
+from .llm import Usage
+from .prices import Price, cost_of_saved, find_price
+from .settings import Settings
+
+__all__ = ["Account", "price_of"]
+
+log = logging.getLogger(__name__)
+
+
+def price_of(settings: Settings, model: str) -> tuple[str, Price | None]:
+    """Whose price values the tokens saved, and that price."""
+    name = settings.price_model or model
+    return name, find_price(name, settings.prices)
+
+
+@dataclass(slots=True)
+class Account:
+    """The open row of one query. ``seconds`` gathers what each step took."""
+
+    database: Database
+    id: str
+    price: Price | None
+    started: float = field(default_factory=time.perf_counter)
+    seconds: dict[str, float] = field(default_factory=dict)
+    known: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, database: Database, settings: Settings, model: str, counter: Any, **about: Any) -> Account:
+        """Write the row, so that a process that dies leaves a trace; raises what the database raises."""
+        price_model, price = price_of(settings, model)
+        record = NewQuery(
+            model=model,
+            tokenizer=counter_name(counter),
+            price_model=price_model if price else None,
+            price_date=price.as_of if price else None,
+            input_price=price.input if price else None,
+            cached_price=price.cached if price else None,
+            output_price=price.output if price else None,
+            **about,
+        )
+        with database.session(write=True) as session:
+            QueryRepository(session).start(record)
+        return cls(database, record.id, price)
+
+    def note(self, context: Context) -> None:
+        """Remember what was sent; written when the row is closed, also if the model fails."""
+        self.known |= {
+            "tokens_before": context.tokens_before,
+            "tokens_after": context.tokens_after,
+            "reason": context.reason,
+            "error_code": context.error_code,
+            "passages_retrieved": len(context.passages),
+            "passages_kept": sum(1 for p in context.passages if p.text),
+            "passages": [
+                {
+                    "id": p.source.id,
+                    "document": p.source.document_id,
+                    "offset": p.source.offset,
+                    "title": p.source.title,
+                    "kept": None
+                    if p.kept is None
+                    else [{"start": s.start, "end": s.end, "score": s.score} for s in p.kept],
+                }
+                for p in context.passages
+            ],
+        }
+
+    def cost_saved(self, context: Context, usage: Usage) -> Decimal | None:
+        """USD that the removed tokens would have cost; None where no price is known."""
+        if self.price is None:
+            return None
+        return cost_of_saved(
+            context.tokens_before - context.tokens_after,
+            self.price,
+            prompt_tokens=usage.prompt_tokens,
+            cached_tokens=usage.cached_tokens,
+        )
+
+    def close(self, context: Context, usage: Usage, answer: str | None, **more: Any) -> Decimal | None:
+        """Close the row of a query that was answered; returns the cost saved."""
+        cost = self.cost_saved(context, usage)
+        self._finish(
+            outcome=context.outcome,
+            answer=answer,
+            cost_saved=cost,
+            # Nothing built in spends tokens on compression yet; local seconds are in compress_seconds.
+            overhead_tokens=0,
+            overhead_cost=Decimal(0),
+            provider_prompt_tokens=usage.prompt_tokens,
+            provider_cached_tokens=usage.cached_tokens,
+            provider_completion_tokens=usage.completion_tokens,
+            **more,
+        )
+        return cost
+
+    def fail(self, error: BaseException) -> None:
+        """Close the row of a query that failed; the error that failed it stays the one that is raised."""
+        code = error.code if isinstance(error, TersusError) else "error"
+        text = str(error) or type(error).__name__
+        try:
+            self._finish(outcome="failed", **{"reason": text[:2000], "error_code": code})
+        except TersusError:
+            log.exception("row %s of the ledger could not be closed", self.id)
+
+    def total(self) -> float:
+        """Seconds since the row was opened."""
+        return time.perf_counter() - self.started
+
+    def _finish(self, **values: Any) -> None:
+        timed = {f"{step}_seconds": taken for step, taken in self.seconds.items()}
+        with self.database.session(write=True) as session:
+            QueryRepository(session).finish(
+                self.id, **{**self.known, **timed, "total_seconds": self.total(), **values}
+            )

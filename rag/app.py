@@ -1,0 +1,120 @@
+"""Everything wired together from the settings, each part made when it is first used."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from .settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from llama_index.core.base.embeddings.base import BaseEmbedding
+    from llama_index.core.llms import LLM
+
+    from .index_store import IndexStore
+    from .ingest.run import Ingester
+    from .ledger import Database
+    from .pipeline import Pipeline
+    from .results import QueryResult
+
+__all__ = ["Tersus"]
+
+
+class Tersus:
+    """Tersus in a Python program.
+
+    >>> from tersus.rag import Tersus
+    >>> with Tersus() as tersus:  # doctest: +SKIP
+    ...     tersus.ingester.ingest_files([Path("docs")], "docs")
+    ...     print(tersus.query("How do I install it?", "docs").answer)
+
+    Args:
+        settings: from the environment and ``tersus.toml`` where not given.
+        llm: any LlamaIndex LLM in place of the settings' one.
+        embedding: any LlamaIndex embedding in place of the settings' one.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        llm: LLM | None = None,
+        embedding: BaseEmbedding | None = None,
+    ) -> None:
+        self.settings = settings or load_settings()
+        self._llm = llm
+        self._embedding = embedding
+
+    @cached_property
+    def database(self) -> Database:
+        """The database with a schema that fits; our own SQLite file is made and migrated by itself.
+
+        Raises:
+            SchemaMissing, SchemaOutdated, SchemaNewer: of a database that is not our own file.
+            DatabaseError: it cannot be reached, read or written.
+        """
+        from .ledger import Database, schema
+
+        database = Database(self.settings.resolved_database_url)
+        schema.ready(database, embedded=self.settings.embedded)
+        return database
+
+    @cached_property
+    def store(self) -> IndexStore:
+        """The collections' indexes."""
+        from .index_store import IndexStore
+
+        return IndexStore(self.settings.index_folder, self.database)
+
+    @cached_property
+    def embedding(self) -> BaseEmbedding:
+        """The embedding model; raises ModelMissing."""
+        from .embedding import load_embedding
+
+        return self._embedding or load_embedding(self.settings.embedding_model)
+
+    @cached_property
+    def llm(self) -> LLM:
+        """The language model; a local one loads at its first use."""
+        from .llm import load_llm
+
+        return self._llm or load_llm(self.settings)
+
+    @cached_property
+    def ingester(self) -> Ingester:
+        """Puts files and documents into collections."""
+        from .ingest.run import Ingester
+
+        return Ingester(self.settings, self.database, self.store, self.embedding)
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """Answers questions."""
+        from .pipeline import Pipeline
+        from .retrieve import Retriever
+
+        retriever = Retriever(self.database, self.store, self.embedding)
+        return Pipeline(self.settings, self.database, retriever, self.llm)
+
+    def query(self, question: str, collection: str, **options: Any) -> QueryResult:
+        """Short for ``pipeline.query``."""
+        return self.pipeline.query(question, collection, **options)
+
+    async def aquery(self, question: str, collection: str, **options: Any) -> QueryResult:
+        """Short for ``pipeline.aquery``."""
+        return await self.pipeline.aquery(question, collection, **options)
+
+    def close(self) -> None:
+        """Close the database's connections."""
+        if "database" in self.__dict__:
+            self.database.close()
+
+    def __enter__(self) -> Tersus:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

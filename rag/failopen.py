@@ -1,0 +1,115 @@
+"""Compression that cannot harm a query: whatever goes wrong, the original context is sent."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..compressors import (
+    Budget,
+    CompressedPassage,
+    Compression,
+    Compressor,
+    Passage,
+    Renderer,
+    TokenCounter,
+    load_compressor,
+)
+from ..errors import TersusError
+from .timelimit import run_with_limit
+
+__all__ = ["Context", "compress_or_original"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The context that is sent, and how it came about.
+
+    ``outcome``: ``compressed``; ``bypassed`` (everything was to stay); ``fell_back`` (the
+    compressor failed, was too slow, or saved nothing). In the last two the text is the
+    original and the counts are equal. ``seconds`` is the time compression took in any case.
+    """
+
+    passages: Sequence[CompressedPassage]
+    text: str
+    tokens_before: int
+    tokens_after: int
+    seconds: float
+    outcome: Literal["compressed", "bypassed", "fell_back"]
+    reason: str | None = None
+    error_code: str | None = None
+
+
+def compress_or_original(
+    compressor: Compressor | None,
+    query: str,
+    passages: Sequence[Passage],
+    budget: Budget,
+    *,
+    counter: TokenCounter,
+    renderer: Renderer,
+    timeout: float,
+    room: int | None = None,
+) -> Context:
+    """Compress, or say why the original is sent instead.
+
+    Args:
+        compressor: None sends the original.
+        timeout: seconds after which compression is given up.
+        room: tokens that the model's window leaves for the context. The original is
+            what plain RAG would send into it: the leading passages that fit.
+    """
+    original = load_compressor("none").compress(
+        query, passages, Budget(max_tokens=room) if room else Budget(), counter=counter, renderer=renderer
+    )
+    whole = all(p.kept for p in original.passages if p.source.text)
+    if compressor is None:
+        return _original(original, "bypassed", 0.0, None if whole else original.reason)
+    try:
+        result = run_with_limit(
+            lambda: compressor.compress(query, passages, budget, counter=counter, renderer=renderer),
+            timeout,
+            f"compression with {compressor.name}",
+        )
+    except Exception as error:  # a query never fails because a compressor did
+        log.warning("compressor %s failed, the original context is sent", compressor.name, exc_info=error)
+        code = error.code if isinstance(error, TersusError) else "compressor_failed"
+        reason = (
+            f"{compressor.name} failed: {error}" if str(error) else f"{compressor.name} failed: {error!r}"
+        )
+        late = timeout if code == "time_limit" else 0.0
+        return _original(original, "fell_back", late, reason, code)
+    if result.text == original.text:
+        return _original(original, "bypassed", result.seconds, result.reason)
+    if room is not None and result.tokens_after > room:
+        reason = f"{result.tokens_after} compressed tokens do not fit into the model's window"
+        return _original(original, "fell_back", result.seconds, reason, "window")
+    if result.tokens_after >= original.tokens_after:
+        reason = f"{compressor.name} would not have made the context smaller"
+        if result.reason:
+            reason += f": {result.reason}"
+        return _original(original, "fell_back", result.seconds, reason, "not_smaller")
+    return Context(
+        result.passages,
+        result.text,
+        original.tokens_after,
+        result.tokens_after,
+        result.seconds,
+        "compressed",
+        result.reason,
+    )
+
+
+def _original(
+    original: Compression,
+    outcome: Literal["bypassed", "fell_back"],
+    seconds: float,
+    reason: str | None,
+    code: str | None = None,
+) -> Context:
+    tokens = original.tokens_after
+    return Context(original.passages, original.text, tokens, tokens, seconds, outcome, reason, code)

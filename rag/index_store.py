@@ -1,0 +1,156 @@
+"""The index of each collection, never older than SQL: opened, caught up, saved, rebuilt."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from ..errors import TersusError
+from ..indexes import (
+    Index,
+    SnapshotInfo,
+    SnapshotMissing,
+    SnapshotNotWritten,
+    create_index,
+    load_snapshot,
+    save_snapshot,
+)
+from .ledger import ChunkRepository, CollectionRepository, Database
+from .ledger.tables import Collection
+
+__all__ = ["IndexStatus", "IndexStore"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """A collection's index beside what SQL says it should be."""
+
+    path: Path
+    chunks: int
+    vectors: int | None
+    """Vectors in the snapshot; None where there is none, or it cannot be read."""
+    current: bool
+    problem: str | None = None
+
+
+class IndexStore:
+    """Indexes in memory, one a collection, each with the SQL sequence number that it covers.
+
+    SQL is the truth. Chunk ids are never used twice and a chunk never changes, so an
+    index catches up by comparing ids: what SQL no longer has is removed, what is new is
+    added with the vectors stored in SQL. A snapshot that is missing, damaged or of another
+    embedding model only costs time: the index is then filled from SQL, and the log says so.
+    Safe to share between threads.
+    """
+
+    def __init__(self, folder: Path, database: Database) -> None:
+        self._folder = folder
+        self._database = database
+        self._open: dict[str, tuple[Index, int]] = {}
+        self._lock = threading.Lock()
+
+    def path(self, collection: Collection) -> Path:
+        """The snapshot's file; named by the collection's uid, so that no other database's can be mistaken."""
+        return self._folder / f"{collection.uid}.index"
+
+    def open(self, name: str) -> tuple[Collection, Index]:
+        """The collection and its index, level with SQL at the moment of the call.
+
+        Raises:
+            UnknownCollection: there is no such collection.
+        """
+        with self._lock, self._database.session() as session:
+            collection = CollectionRepository(session).require(name)
+            index, sequence = self._open.get(collection.uid) or (self._load(collection), -1)
+            if sequence != collection.sequence:
+                index = self._catch_up(session, collection, index)
+            self._open[collection.uid] = (index, collection.sequence)
+            return collection, index
+
+    def save(self, name: str) -> Path:
+        """Bring the index level with SQL and write its snapshot.
+
+        Raises:
+            SnapshotNotWritten: disk full, folder read-only; SQL and the old snapshot are untouched.
+        """
+        collection, index = self.open(name)
+        path = self.path(collection)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SnapshotNotWritten(f"the folder {path.parent} cannot be made: {error}") from error
+        save_snapshot(index, path, sequence=collection.sequence, embedding_model=collection.embedding_model)
+        return path
+
+    def rebuild(self, name: str) -> int:
+        """Throw the index away, fill a new one from SQL, save it; returns the number of vectors."""
+        with self._lock, self._database.session() as session:
+            collection = CollectionRepository(session).require(name)
+            self._open.pop(collection.uid, None)
+            self.path(collection).unlink(missing_ok=True)
+        self.save(name)
+        return len(self.open(name)[1])
+
+    def drop(self, collection: Collection) -> None:
+        """Forget a deleted collection's index and remove its snapshot."""
+        with self._lock:
+            self._open.pop(collection.uid, None)
+            self.path(collection).unlink(missing_ok=True)
+
+    def status(self, name: str) -> IndexStatus:
+        """The snapshot on disk against SQL, without repairing anything."""
+        with self._database.session() as session:
+            collection = CollectionRepository(session).require(name)
+            chunks = ChunkRepository(session).count(collection)
+        path = self.path(collection)
+        try:
+            index, info = load_snapshot(path)
+        except TersusError as error:
+            return IndexStatus(path, chunks, None, False, str(error))
+        problem = _mismatch(collection, info)
+        current = problem is None and info.sequence == collection.sequence and len(index) == chunks
+        return IndexStatus(path, chunks, len(index), current, problem)
+
+    def _load(self, collection: Collection) -> Index:
+        """The snapshot, or an empty index where there is none to trust; ids are compared in either case."""
+        path = self.path(collection)
+        try:
+            index, info = load_snapshot(path)
+            problem = _mismatch(collection, info)
+            if problem is None:
+                return index
+        except SnapshotMissing:
+            problem = None if collection.sequence == 0 else "it is missing"
+        except TersusError as error:
+            problem = str(error)
+        if problem:
+            log.warning("index of %r is rebuilt from SQL: %s", collection.name, problem)
+        return create_index(collection.index_kind, collection.dimension)
+
+    def _catch_up(self, session: Session, collection: Collection, index: Index) -> Index:
+        repository = ChunkRepository(session)
+        wanted, present = repository.ids(collection), index.ids()
+        missing = np.setdiff1d(wanted, present, assume_unique=True)
+        index.remove(np.setdiff1d(present, wanted, assume_unique=True))
+        if missing.size:
+            everything = None if missing.size == wanted.size else missing
+            for ids, vectors in repository.vectors(collection, everything):
+                index.add(ids, vectors)
+        return index
+
+
+def _mismatch(collection: Collection, info: SnapshotInfo) -> str | None:
+    if info.embedding_model != collection.embedding_model or info.dimension != collection.dimension:
+        return f"it holds vectors of {info.embedding_model}, the collection of {collection.embedding_model}"
+    if info.kind != collection.index_kind:
+        return f"it is of kind {info.kind}, the collection wants {collection.index_kind}"
+    if info.sequence > collection.sequence:
+        return "it is newer than the database (restored from a backup?)"
+    return None

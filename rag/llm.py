@@ -1,0 +1,115 @@
+"""The language model that answers, and what it says of the tokens it read and wrote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..compressors import TokenCounter, load_counter
+from ..errors import TersusError
+from .settings import InvalidSettings, Settings
+
+if TYPE_CHECKING:
+    from llama_index.core.llms import LLM, ChatResponse
+
+__all__ = ["LLMFailed", "LLMTimeout", "Usage", "load_llm", "target_tokenizer", "usage_of"]
+
+
+class LLMFailed(TersusError):
+    """The language model raised an error or gave no answer."""
+
+    code = "llm_failed"
+
+
+class LLMTimeout(LLMFailed):
+    """The language model did not answer within its time limit."""
+
+    code = "llm_timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the provider counted them; None where it did not say."""
+
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+def load_llm(settings: Settings) -> LLM:
+    """The LLM of the settings: an OpenAI-compatible endpoint, or a local model.
+
+    Raises:
+        InvalidSettings: an endpoint without a model's name.
+        ModelMissing: the local model is not installed (raised at its first use).
+    """
+    if settings.llm_base_url is None:
+        from .local_llm import LocalLLM
+
+        return LocalLLM(model=settings.llm_model, max_new_tokens=settings.llm_max_tokens)
+    if settings.llm_model == "smollm2":
+        raise InvalidSettings(
+            "llm_base_url is set, and llm_model is not",
+            hint="set TERSUS_LLM_MODEL to the endpoint's name for the model, such as gpt-4.1-mini",
+        )
+    from llama_index.llms.openai_like import OpenAILike
+
+    key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else "none"
+    llm: LLM = OpenAILike(
+        model=settings.llm_model,
+        api_base=settings.llm_base_url,
+        api_key=key,
+        is_chat_model=True,
+        context_window=settings.llm_context_window,
+        max_tokens=settings.llm_max_tokens,
+        temperature=0.0,
+        timeout=settings.llm_timeout,
+        max_retries=1,
+    )
+    return llm
+
+
+def target_tokenizer(settings: Settings, *, substitute: bool = False) -> TokenCounter:
+    """The counter for the model that the tokens are meant for.
+
+    ``settings.tokenizer`` where given. A local model's own; an endpoint's by its name:
+    cl100k for gpt-4 and gpt-3.5, o200k for everything newer or unknown. The name of the
+    counter is recorded beside every count. ``substitute``: where the local model is not
+    installed and will not be called either, count with cl100k.
+
+    Raises:
+        ModelMissing, TokenizerMissing: the local model or tokenizer is not here.
+    """
+    if settings.tokenizer:
+        return load_counter(settings.tokenizer)
+    if settings.llm_base_url is None:
+        from ..compressors.models.store import ModelMissing, find_model
+
+        try:
+            return load_counter(str(find_model(settings.llm_model)), label=settings.llm_model)
+        except ModelMissing:
+            if substitute:
+                return load_counter("cl100k")
+            raise
+    name = settings.llm_model.rsplit("/", 1)[-1]
+    old = name.startswith(("gpt-3.5", "gpt-4")) and not name.startswith(("gpt-4o", "gpt-4.1", "gpt-4.5"))
+    return load_counter("cl100k" if old else "o200k")
+
+
+def usage_of(response: ChatResponse) -> Usage:
+    """The provider's ``usage``, in the form that OpenAI made common."""
+    usage = _get(response.raw, "usage") or response.additional_kwargs
+    details = _get(usage, "prompt_tokens_details")
+    return Usage(
+        prompt_tokens=_count(_get(usage, "prompt_tokens")),
+        cached_tokens=_count(_get(details, "cached_tokens")),
+        completion_tokens=_count(_get(usage, "completion_tokens")),
+    )
+
+
+def _get(source: Any, name: str) -> Any:
+    return source.get(name) if isinstance(source, dict) else getattr(source, name, None)
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -1,0 +1,261 @@
+"""The pipeline: retrieve, compress, prompt, call, record."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..compressors import Budget, Compressor, TokenCounter, counter_name, load_compressor, render_context
+from ..errors import InvalidInput, TersusError
+from .account import Account, price_of
+from .failopen import Context, compress_or_original
+from .ledger import CollectionRepository, Database
+from .llm import LLMFailed, LLMTimeout, Usage, target_tokenizer, usage_of
+from .prompt import prompt_messages, prompt_text
+from .results import QueryResult, Seconds
+from .retrieve import Retriever
+from .settings import Settings
+from .timelimit import TimeLimitExceeded, run_with_limit
+
+if TYPE_CHECKING:
+    from llama_index.core.llms import LLM, ChatResponse
+
+    from .ledger.tables import Kind
+
+__all__ = ["Pipeline", "QuestionTooLong"]
+
+_MARGIN = 64  # tokens for what a chat template puts around the messages
+
+
+class QuestionTooLong(InvalidInput):
+    """The question alone fills the model's context window."""
+
+    code = "question_too_long"
+
+
+@dataclass(slots=True)
+class _Run:
+    """One query on its way: what was asked, and what is known so far."""
+
+    question: str
+    collection: str
+    model: str
+    compressor: Compressor | None
+    budget: Budget
+    top_k: int
+    counter: TokenCounter
+    account: Account
+    context: Context | None = None
+    prompt_tokens: int | None = None
+
+
+class Pipeline:
+    """Answers questions over collections; one row of the ledger a query.
+
+    Safe to share between threads; ``aquery`` keeps model and SQL work off the event loop.
+
+    Args:
+        llm: any LlamaIndex LLM; None allows ``context_only`` queries alone.
+    """
+
+    def __init__(
+        self, settings: Settings, database: Database, retriever: Retriever, llm: LLM | None = None
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self._retriever = retriever
+        self._llm = llm
+
+    def query(self, question: str, collection: str, **options: Any) -> QueryResult:
+        """Answer ``question`` from ``collection``.
+
+        Options:
+            compressor: name or instance; ``settings.compressor`` by default.
+            budget: a :class:`Budget`; the settings' by default.
+            compress: False sends the original context (outcome ``bypassed``).
+            context_only: stop before the language model; ``answer`` is None.
+            top_k: passages to retrieve.
+            kind: the ledger's kind of traffic; ``query``, or ``compress`` with ``context_only``.
+            seconds_without: measured seconds of the same query without compression.
+
+        Raises:
+            InvalidInput: empty question. QuestionTooLong: no room left for context.
+            UnknownCollection, EmptyCollection, EmbeddingMismatch, UnknownCompressor.
+            LLMFailed, LLMTimeout: the model's failure, recorded with outcome ``failed``.
+            DatabaseError: the row could not be written; nothing is answered unrecorded.
+        """
+        seconds_without = options.pop("seconds_without", None)
+        run, context_only = self._open(question, collection, **options)
+        with self._recorded(run):
+            self._prepare(run, context_only)
+            response = None if context_only else self._call(run)
+            return self._close(run, response, seconds_without)
+
+    async def aquery(self, question: str, collection: str, **options: Any) -> QueryResult:
+        """As :meth:`query`, for an event loop."""
+        seconds_without = options.pop("seconds_without", None)
+        run, context_only = await asyncio.to_thread(self._open, question, collection, **options)
+        with self._recorded(run):
+            await asyncio.to_thread(self._prepare, run, context_only)
+            response = None if context_only else await self._acall(run)
+            return await asyncio.to_thread(self._close, run, response, seconds_without)
+
+    def _open(
+        self,
+        question: str,
+        collection: str,
+        *,
+        compressor: str | Compressor | None = None,
+        budget: Budget | None = None,
+        compress: bool = True,
+        context_only: bool = False,
+        top_k: int | None = None,
+        kind: Kind = "query",
+    ) -> tuple[_Run, bool]:
+        """Refuse what cannot work, then open the row."""
+        if not isinstance(question, str) or not question.strip():
+            raise InvalidInput("the question is empty", hint="ask something")
+        if self._llm is None and not context_only:
+            raise InvalidInput("no language model is configured", hint="pass one, or context_only=True")
+        chosen = None
+        if compress:
+            chosen = compressor if isinstance(compressor, Compressor) else None
+            chosen = chosen or load_compressor(str(compressor or self.settings.compressor))
+        budget = budget or self.settings.budget
+        top_k = top_k or self.settings.top_k
+        counter = target_tokenizer(self.settings, substitute=context_only)
+        with self.database.session() as session:
+            CollectionRepository(session).require(collection)
+        model = self.settings.llm_model if self._llm is None else self._llm.metadata.model_name
+        account = Account.open(
+            self.database,
+            self.settings,
+            model,
+            counter,
+            kind="compress" if context_only and kind == "query" else kind,
+            question=question,
+            collection=collection,
+            compressor=chosen.name if chosen else None,
+            budget=str(budget) if chosen else None,
+            top_k=top_k,
+        )
+        return _Run(question, collection, model, chosen, budget, top_k, counter, account), context_only
+
+    def _prepare(self, run: _Run, context_only: bool) -> None:
+        """Retrieve and compress."""
+        room = None if context_only else self._room(run)
+        started = time.perf_counter()
+        passages = self._retriever.retrieve(run.question, run.collection, run.top_k)
+        run.account.seconds["retrieve"] = time.perf_counter() - started
+        run.context = compress_or_original(
+            run.compressor,
+            run.question,
+            passages,
+            run.budget,
+            counter=run.counter,
+            renderer=render_context,
+            timeout=self.settings.compress_timeout,
+            room=room,
+        )
+        run.account.seconds["compress"] = run.context.seconds
+        run.account.note(run.context)
+        if not context_only:
+            run.prompt_tokens = run.counter(prompt_text(run.question, run.context.text))
+            run.account.known["prompt_tokens"] = run.prompt_tokens
+
+    def _room(self, run: _Run) -> int:
+        """Tokens that the window leaves for the context."""
+        assert self._llm is not None  # noqa: S101 - _open refuses this
+        metadata = self._llm.metadata
+        reserved = min(metadata.num_output or 0, metadata.context_window // 2) + _MARGIN
+        used = run.counter(prompt_text(run.question, ""))
+        room = metadata.context_window - reserved - used
+        if room < 1:
+            raise QuestionTooLong(
+                f"the question takes {used} of the {metadata.context_window} tokens of {run.model}'s window, "
+                f"and {reserved} are reserved for the answer",
+                hint="shorten the question, or use a model with a larger window",
+            )
+        return room
+
+    def _call(self, run: _Run) -> ChatResponse:
+        assert self._llm is not None  # noqa: S101
+        assert run.context is not None  # noqa: S101
+        llm, messages = self._llm, prompt_messages(run.question, run.context.text)
+        with _llm_errors(run, self.settings.llm_timeout):
+            return run_with_limit(lambda: llm.chat(messages), self.settings.llm_timeout, run.model)
+
+    async def _acall(self, run: _Run) -> ChatResponse:
+        assert self._llm is not None  # noqa: S101
+        assert run.context is not None  # noqa: S101
+        messages = prompt_messages(run.question, run.context.text)
+        with _llm_errors(run, self.settings.llm_timeout):
+            return await asyncio.wait_for(self._llm.achat(messages), self.settings.llm_timeout)
+
+    def _close(self, run: _Run, response: ChatResponse | None, seconds_without: float | None) -> QueryResult:
+        assert run.context is not None  # noqa: S101
+        context, account = run.context, run.account
+        usage = usage_of(response) if response is not None else Usage()
+        answer = None if response is None else (response.message.content or "").strip()
+        if answer == "":
+            raise LLMFailed(f"{run.model} gave an empty answer")
+        total = account.total()
+        saved = None if seconds_without is None else seconds_without - total
+        cost = account.close(context, usage, answer, net_seconds_saved=saved)
+        return QueryResult(
+            id=account.id,
+            question=run.question,
+            collection=run.collection,
+            answer=answer,
+            passages=context.passages,
+            context=context.text,
+            tokens_before=context.tokens_before,
+            tokens_after=context.tokens_after,
+            tokenizer=counter_name(run.counter),
+            prompt_tokens=run.prompt_tokens,
+            outcome=context.outcome,
+            reason=context.reason,
+            compressor=run.compressor.name if run.compressor else None,
+            budget=str(run.budget) if run.compressor else None,
+            model=run.model,
+            usage=usage,
+            price_model=price_of(self.settings, run.model)[0] if account.price else None,
+            input_price=account.price.input if account.price else None,
+            cost_saved=cost,
+            seconds=Seconds(**account.seconds, total=total),
+        )
+
+    @contextmanager
+    def _recorded(self, run: _Run) -> Iterator[None]:
+        """Whatever ends the query, its row is closed; also a cancelled task or Ctrl-C."""
+        try:
+            yield
+        except BaseException as error:
+            run.account.fail(error)
+            raise
+
+
+@contextmanager
+def _llm_errors(run: _Run, limit: float) -> Iterator[None]:
+    """Time the call, and turn what a provider's library raises into our errors."""
+    started = time.perf_counter()
+    try:
+        yield
+    except Exception as error:
+        timed_out = isinstance(error, (TimeLimitExceeded, TimeoutError)) or "Timeout" in type(error).__name__
+        if timed_out:
+            raise LLMTimeout(
+                f"{run.model} did not answer within {limit:g} s", hint="raise TERSUS_LLM_TIMEOUT"
+            ) from error
+        if isinstance(error, TersusError):
+            raise
+        raise LLMFailed(
+            f"{run.model} failed: {type(error).__name__}: {error}",
+            hint="check TERSUS_LLM_BASE_URL, TERSUS_LLM_MODEL and TERSUS_LLM_API_KEY",
+        ) from error
+    finally:
+        run.account.seconds["llm"] = time.perf_counter() - started

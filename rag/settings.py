@@ -1,0 +1,141 @@
+"""Settings: environment variables ``TERSUS_…``, then ``tersus.toml``, then defaults."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from ..compressors import Budget
+from ..errors import TersusError
+from .prices import Price
+
+__all__ = ["InvalidSettings", "Settings", "config_files", "load_settings"]
+
+
+class InvalidSettings(TersusError):
+    """A setting has a value that cannot be used."""
+
+    code = "invalid_settings"
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured; ``TERSUS_<NAME>`` or ``<name>`` in ``tersus.toml``."""
+
+    model_config = SettingsConfigDict(env_prefix="TERSUS_", extra="forbid", frozen=True)
+
+    home: Path = Field(default_factory=lambda: user_data_path("tersus"))
+    """The one folder that holds database and indexes; move it, and set TERSUS_HOME."""
+    database_url: str | None = None
+    """SQLAlchemy URL; an SQLite file in ``home`` by default."""
+
+    embedding_model: str = "minilm"
+    """Alias, hub name or folder of the embedding model."""
+    chunk_tokens: Annotated[int, Field(ge=16, le=4096)] = 200
+    """Longest chunk, in the embedding model's tokens."""
+    max_file_mb: Annotated[float, Field(gt=0)] = 32
+    """Larger files are refused by ``tersus ingest``, in MiB."""
+
+    top_k: Annotated[int, Field(ge=1, le=1000)] = 8
+    """Passages retrieved for a question."""
+    compressor: str = "similarity"
+    ratio: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Share of the tokens to keep; adaptive where neither ratio nor max_tokens is set."""
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Most tokens of context to send."""
+    compress_timeout: Annotated[float, Field(gt=0)] = 20
+    """Seconds after which compression is given up and the original context is sent."""
+
+    llm_model: str = "smollm2"
+    """``smollm2``, or a hub name or folder (run locally), or the endpoint's model with llm_base_url."""
+    llm_base_url: str | None = None
+    """An OpenAI-compatible endpoint, such as https://api.openai.com/v1."""
+    llm_api_key: SecretStr | None = None
+    llm_context_window: Annotated[int, Field(ge=256)] = 128_000
+    """Context window of the endpoint's model, in tokens; a local model knows its own."""
+    llm_max_tokens: Annotated[int, Field(ge=1)] = 128
+    """Longest answer."""
+    llm_timeout: Annotated[float, Field(gt=0)] = 120
+    """Seconds after which the language model is given up."""
+    tokenizer: str | None = None
+    """cl100k, o200k, a hub name or a folder; by default the one that fits llm_model."""
+    price_model: str | None = None
+    """Whose price values the tokens saved; llm_model by default."""
+    prices: dict[str, Price] = Field(default_factory=dict)
+    """Prices that override or extend the built-in table."""
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Settings:
+        if self.ratio is not None and self.max_tokens is not None:
+            raise ValueError("set ratio or max_tokens, not both")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is the library's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over the environment, which wins over ``tersus.toml``."""
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=list(config_files()))
+        return init_settings, env_settings, toml
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the database is our own file in ``home``, which migrates by itself."""
+        return self.database_url is None
+
+    @property
+    def resolved_database_url(self) -> str:
+        """``database_url``, or the SQLite file in ``home``."""
+        return self.database_url or f"sqlite:///{self.home.expanduser().absolute() / 'tersus.db'}"
+
+    @property
+    def index_folder(self) -> Path:
+        """Where index snapshots lie."""
+        return self.home.expanduser() / "indexes"
+
+    @property
+    def budget(self) -> Budget:
+        """The default budget."""
+        return Budget(ratio=self.ratio, max_tokens=self.max_tokens)
+
+
+def config_files() -> list[Path]:
+    """The configuration file in use: ``$TERSUS_CONFIG``, or ``tersus.toml`` in the current folder."""
+    named = os.environ.get("TERSUS_CONFIG")
+    if named and not Path(named).is_file():
+        raise InvalidSettings(f"TERSUS_CONFIG names {named}, which is not a file")
+    path = Path(named or "tersus.toml")
+    return [path] if path.is_file() else []
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings in force; ``overrides`` that are not None win.
+
+    Raises:
+        InvalidSettings: naming each setting that cannot be used and why.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in e['loc']) or 'settings'}: {e['msg']}" for e in error.errors()
+        )
+        raise InvalidSettings(problems, hint="see TERSUS_… variables and tersus.toml") from error
+    except (SettingsError, ValueError) as error:  # unreadable TOML, malformed JSON in a variable
+        raise InvalidSettings(f"settings cannot be read: {error}") from error

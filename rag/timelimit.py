@@ -1,0 +1,58 @@
+"""Running a call with a time limit, and giving it up when the limit passes."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from ..errors import TersusError
+
+__all__ = ["TimeLimitExceeded", "run_with_limit"]
+
+T = TypeVar("T")
+
+_MAX_ABANDONED = 8
+_abandoned: set[threading.Thread] = set()
+_lock = threading.Lock()
+
+
+class TimeLimitExceeded(TersusError):
+    """The call took longer than its limit; its result, should there be one, is thrown away."""
+
+    code = "time_limit"
+
+
+def run_with_limit(call: Callable[[], T], seconds: float, what: str) -> T:
+    """``call()``, or :class:`TimeLimitExceeded` after ``seconds``.
+
+    Python cannot stop a running call: one that is given up goes on in a daemon thread,
+    which does not keep the process alive. While 8 such calls still run, new ones are
+    refused at once, so that a hanging model cannot pile up threads. Exceptions of
+    ``call`` are raised here.
+    """
+    with _lock:
+        _abandoned.difference_update([t for t in _abandoned if not t.is_alive()])
+        if len(_abandoned) >= _MAX_ABANDONED:
+            raise TimeLimitExceeded(f"{what}: {len(_abandoned)} earlier calls have not come back yet")
+    future: Future[T] = Future()
+    context = contextvars.copy_context()
+
+    def work() -> None:
+        try:
+            future.set_result(context.run(call))
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+            future.set_exception(error)
+
+    thread = threading.Thread(target=work, daemon=True, name=f"tersus: {what}")
+    thread.start()
+    try:
+        return future.result(timeout=seconds)
+    except TimeoutError as error:
+        if future.done() and future.exception(timeout=0) is error:
+            raise  # the call's own time-out, not ours
+        with _lock:
+            _abandoned.add(thread)
+        raise TimeLimitExceeded(f"{what} took longer than {seconds:g} s") from None
