@@ -1,0 +1,164 @@
+"""``python -m tersus.eval.bench``: compressors side by side on the labelled data sets."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ..compressors import Compressor, available_compressors, counter_name, load_compressor, load_counter
+from ..errors import TersusError
+from .baselines import BASELINES
+from .bench_run import METRICS, Row, evaluate
+from .bench_table import bench_table
+from .data import DataMissing, Example, read_examples
+
+__all__ = ["SETS", "load", "main"]
+
+SETS = ("hotpotqa", "2wikimultihopqa", "qed", "squad2", "nq-open", "selqa")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the bench.
+
+    Returns:
+        0 when every question was compressed, also where data sets are absent and were skipped;
+        1 when a compressor failed on a question; 2 when the run could not start or go on.
+    """
+    options = _parser().parse_args(argv)
+    notes = Console(stderr=True)
+    rows: list[Row] = []
+    status = 0
+    try:
+        compressors = [load(name) for name in options.compressors]
+        for row in _run(options, compressors, _load_data(options, notes), notes):
+            rows.append(row)  # not extend: rows measured before an error are shown all the same
+    except TersusError as error:
+        notes.print(f"[red]error[/red] {escape(f'[{error.code}] {error}')}", highlight=False, soft_wrap=True)
+        status = 2
+    if options.json:
+        sys.stdout.write(json.dumps(_report(options, rows), indent=2, ensure_ascii=False) + "\n")
+    elif rows:
+        out = Console()
+        # Piped, there is no terminal whose width the table would have to fit into.
+        out = out if out.is_terminal else Console(width=160)
+        out.print(bench_table(rows))
+    failed = [row for row in rows if row.failures]
+    for row in failed:
+        first = row.failures[0]
+        said = f"{row.compressor} failed on {len(row.failures)} questions of {row.data}, first on {first.id}:"
+        notes.print(escape(f"{said}\n{first.traceback}"), highlight=False, soft_wrap=True)
+    return status or (1 if failed else 0)
+
+
+def load(name: str) -> Compressor:
+    """A compressor by name: one of the bench's own baselines (head, bm25), or a registered one."""
+    return BASELINES[name]() if name in BASELINES else load_compressor(name)
+
+
+def _load_data(options: argparse.Namespace, notes: Console) -> dict[str, list[Example]]:
+    found = {}
+    for name in options.sets:
+        try:
+            found[name] = list(
+                read_examples(name, options.limit, split=options.split, data_dir=options.data_dir)
+            )
+        except DataMissing as missing:
+            notes.print(f"[yellow]skipped[/yellow] {escape(str(missing))}", highlight=False, soft_wrap=True)
+    if not found:
+        notes.print("nothing to measure: no data set is here")
+    return found
+
+
+def _run(
+    options: argparse.Namespace,
+    compressors: Sequence[Compressor],
+    data: dict[str, list[Example]],
+    notes: Console,
+) -> Iterator[Row]:
+    jobs = [
+        (name, compressor, ratio)
+        for name in data
+        for compressor in compressors
+        # A ratio is not applied by "none": once is enough.
+        for ratio in ([None] if compressor.name == "none" else options.ratios)
+    ]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=notes, transient=True) as progress:
+        bar = progress.add_task("", total=sum(len(data[name]) for name, _, _ in jobs))
+        for name, compressor, ratio in jobs:
+            progress.update(bar, description=escape(f"{name}: {compressor.name}"))
+            yield evaluate(
+                compressor,
+                data[name],
+                ratio,
+                data=f"{name}.{options.split}",
+                seed=options.seed,
+                advance=lambda: progress.advance(bar),
+            )
+
+
+def _report(options: argparse.Namespace, rows: Sequence[Row]) -> dict[str, object]:
+    return {
+        "metrics": [repr(metric) for metric in METRICS],
+        "counter": counter_name(load_counter()),
+        "split": options.split,
+        "limit": options.limit,
+        "seed": options.seed,
+        "rows": [asdict(row) for row in rows],
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tersus.eval.bench", description=__doc__)
+    known = ", ".join([*available_compressors(), *BASELINES])
+    parser.add_argument("--sets", type=_names, default=list(SETS), help=f"default: {','.join(SETS)}")
+    parser.add_argument("--split", default="dev", help="default: dev")
+    parser.add_argument(
+        "--compressors",
+        type=_names,
+        default=["none", *BASELINES, "similarity"],
+        help=f"separated by commas, of: {known} (default: none,head,bm25,similarity)",
+    )
+    parser.add_argument("--ratios", type=_ratios, default=[0.25], help="shares to keep (default: 0.25)")
+    parser.add_argument("--limit", type=_limit, help="questions of each data set (default: all)")
+    parser.add_argument(
+        "--data-dir", help="folder of the data files (default: TERSUS_DATA_DIR, ../shared/data)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    return parser
+
+
+def _names(text: str) -> list[str]:
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise argparse.ArgumentTypeError("at least one name is needed")
+    return names
+
+
+def _ratios(text: str) -> list[float]:
+    try:
+        ratios = [float(part) for part in _names(text)]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers") from None
+    if not all(math.isfinite(r) and 0 < r <= 1 for r in ratios):
+        raise argparse.ArgumentTypeError(f"a ratio is above 0 and at most 1, got {text}")
+    return ratios
+
+
+def _limit(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number of at least 1 is needed, got {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

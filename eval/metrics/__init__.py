@@ -1,0 +1,32 @@
+"""Metrics: what a compressor kept, what it lost, and how sure that is."""
+
+from __future__ import annotations
+
+from .answers import F1, ExactMatch, exact_match, f1
+from .bootstrap import Estimate, NotANumber, bootstrap_ci
+from .kept import KeptMacro, KeptMicro, kept_macro, kept_micro
+from .metric import Metric
+from .recall import AnswerRecall, answer_recall
+from .support import Offsets, SupportPrecision, SupportRecall, support_precision, support_recall
+
+__all__ = [
+    "F1",
+    "AnswerRecall",
+    "Estimate",
+    "ExactMatch",
+    "KeptMacro",
+    "KeptMicro",
+    "Metric",
+    "NotANumber",
+    "Offsets",
+    "SupportPrecision",
+    "SupportRecall",
+    "answer_recall",
+    "bootstrap_ci",
+    "exact_match",
+    "f1",
+    "kept_macro",
+    "kept_micro",
+    "support_precision",
+    "support_recall",
+]
