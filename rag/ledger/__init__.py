@@ -1,0 +1,53 @@
+"""The SQL floor: corpus tables, the ledger of queries, and what they saved.
+
+Names are loaded on first use, so that ``import tersus.rag.ledger`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .chunks import ChunkRepository
+    from .collections import CollectionRepository, CollectionSummary
+    from .documents import DocumentRepository
+    from .engine import Database
+    from .new_document import NewChunk, NewDocument
+    from .queries import NewQuery, QueryRepository
+    from .savings import SavingsReport, SavingsRow
+
+__all__ = [
+    "ChunkRepository",
+    "CollectionRepository",
+    "CollectionSummary",
+    "Database",
+    "DocumentRepository",
+    "NewChunk",
+    "NewDocument",
+    "NewQuery",
+    "QueryRepository",
+    "SavingsReport",
+    "SavingsRow",
+]
+
+# The function ``savings`` is not among them: its module has the same name and would hide it.
+_HOME = {
+    "ChunkRepository": "chunks",
+    "CollectionRepository": "collections",
+    "CollectionSummary": "collections",
+    "Database": "engine",
+    "DocumentRepository": "documents",
+    "NewChunk": "new_document",
+    "NewDocument": "new_document",
+    "NewQuery": "queries",
+    "QueryRepository": "queries",
+    "SavingsReport": "savings",
+    "SavingsRow": "savings",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)

@@ -1,0 +1,23 @@
+"""All tables in one place; importing this module fills ``metadata`` completely."""
+
+from __future__ import annotations
+
+from .base import Base
+from .corpus_tables import Chunk, Collection, Document, Vector
+from .query_table import KINDS, OUTCOMES, Kind, Outcome, Query
+
+__all__ = [
+    "KINDS",
+    "OUTCOMES",
+    "Base",
+    "Chunk",
+    "Collection",
+    "Document",
+    "Kind",
+    "Outcome",
+    "Query",
+    "Vector",
+    "metadata",
+]
+
+metadata = Base.metadata

@@ -1,0 +1,122 @@
+"""The revisions themselves: up, down and up again; and the template of the next one."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+from tersus.errors import InvalidInput
+from tersus.rag.ledger import schema
+from tersus.rag.ledger.engine import Database
+from tersus.rag.ledger.errors import DatabaseError
+from tersus.rag.ledger.tables import metadata
+
+MIGRATIONS = Path(str(files("tersus.migrations")))
+
+
+def tables(database: Database) -> set[str]:
+    return set(inspect(database.engine).get_table_names()) - {"alembic_version"}
+
+
+def test_from_blank_to_head_down_to_base_and_up_again(blank_database: Database) -> None:
+    assert tables(blank_database) == set()
+    for _ in range(2):
+        schema.upgrade(blank_database)
+        assert tables(blank_database) == set(metadata.tables)
+        assert schema.current(blank_database) == schema.head()
+        schema.downgrade(blank_database, "base")
+        assert tables(blank_database) == set()
+        assert schema.current(blank_database) is None
+
+
+def test_every_revision_goes_up_and_down_by_itself(blank_database: Database) -> None:
+    config = Config()
+    config.set_main_option("script_location", "tersus.migrations:")
+    revisions = list(reversed(list(ScriptDirectory.from_config(config).walk_revisions())))
+    assert revisions[0].down_revision is None
+    for revision in revisions:
+        schema.upgrade(blank_database, revision.revision)
+        assert schema.current(blank_database) == revision.revision
+    for revision in reversed(revisions):
+        schema.downgrade(blank_database, str(revision.down_revision or "base"))
+        assert schema.current(blank_database) == revision.down_revision
+
+
+def test_an_upgrade_of_a_migrated_database_keeps_its_rows(database: Database) -> None:
+    with database.session(write=True) as session:
+        session.execute(
+            text(
+                "INSERT INTO collections"
+                " (name, uid, embedding_model, dimension, index_kind, sequence, created_at)"
+                " VALUES ('a', 'u', 'm', 3, 'flat', 0, :now)"
+            ),
+            {"now": datetime(2026, 1, 1, tzinfo=UTC).isoformat(" ")},
+        )
+    schema.upgrade(database)
+    with database.session() as session:
+        assert session.scalar(text("SELECT name FROM collections")) == "a"
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(blank_database: Database) -> None:
+
+    with blank_database.engine.begin() as connection:
+        connection.execute(text("CREATE TABLE queries (mine integer)"))  # in the way of ours
+    with pytest.raises(DatabaseError, match="already exists"):
+        schema.upgrade(blank_database)
+    assert tables(blank_database) == {"queries"}
+    assert schema.current(blank_database) is None
+
+
+def test_foreign_keys_are_checked_again_after_a_migration(database: Database) -> None:
+    if database.is_sqlite:
+        with database.session() as session:
+            assert session.scalar(text("PRAGMA foreign_keys")) == 1
+
+    with pytest.raises(DatabaseError), database.session(write=True) as session:
+        session.execute(text("INSERT INTO vectors (chunk_id, data) VALUES (77, '')"))
+
+
+def test_only_the_environment_imports_tersus() -> None:
+    importing = set()
+    for path in MIGRATIONS.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                modules = ["tersus"] if node.level else [node.module or ""]
+            if any(module.partition(".")[0] == "tersus" for module in modules):
+                importing.add(path.name)
+    assert importing == {"env.py"}
+
+
+def test_the_environment_refuses_to_run_without_a_connection() -> None:
+    config = Config()
+    config.set_main_option("script_location", "tersus.migrations:")
+    with pytest.raises(InvalidInput, match="tersus db upgrade"):
+        command.upgrade(config, "head")
+
+
+def test_the_template_makes_a_revision_that_runs(database: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    config = Config()
+    config.set_main_option("script_location", str(folder))
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        made = command.revision(config, "Nothing changes", rev_id="0002", autogenerate=True)
+        assert made is not None
+        assert not isinstance(made, list)
+        assert made.revision == "0002"
+        assert made.down_revision == "0001"
+        source = Path(made.path).read_text()
+        command.upgrade(config, "head")
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "0002"
+    assert source.count("    pass\n") == 2  # the models and the migrated tables are alike
+    assert ast.get_docstring(ast.parse(source)).startswith("Nothing changes")  # type: ignore[union-attr]
