@@ -35,7 +35,7 @@ class SimilarityCompressor(ExtractiveCompressor):
     def __init__(
         self, model: str = "minilm", *, embedder: Embedder | None = None, threshold: float = 0.35
     ) -> None:
-        self.model = model
+        self.model: str = model
         self.threshold = threshold
         self._embedder = embedder
 

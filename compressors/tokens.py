@@ -54,11 +54,12 @@ def counter_name(counter: TokenCounter) -> str:
 
 
 @lru_cache(maxsize=16)
-def load_counter(name: str = "cl100k") -> TokenCounter:
+def load_counter(name: str = "cl100k", *, label: str | None = None) -> TokenCounter:
     """A counter for a tokenizer.
 
     ``cl100k`` and ``o200k`` (OpenAI's) work offline. A local folder or
-    ``tokenizer.json``, or a Hugging Face name, loads that model's tokenizer.
+    ``tokenizer.json``, or a Hugging Face name, loads that model's tokenizer. ``label``
+    is the name to record instead of a path.
 
     Raises:
         TokenizerMissing: nothing of that name is here or can be fetched.
@@ -81,11 +82,11 @@ def load_counter(name: str = "cl100k") -> TokenCounter:
             raise TokenizerMissing(f"{file} is not a tokenizer: {error}") from error
         local.no_truncation()  # encoders' files carry a limit, which would undercount
         local.no_padding()
-        return _Counter(name, lambda text: len(local.encode(text, add_special_tokens=False).ids))
-    return _from_hub(name)
+        return _Counter(label or name, lambda text: len(local.encode(text, add_special_tokens=False).ids))
+    return _from_hub(name, label or name)
 
 
-def _from_hub(name: str) -> TokenCounter:
+def _from_hub(name: str, label: str) -> TokenCounter:
     from transformers import AutoTokenizer
 
     try:
@@ -95,4 +96,4 @@ def _from_hub(name: str) -> TokenCounter:
             f"no tokenizer {name!r}: not cl100k, o200k or a folder, and the hub did not give it",
             hint="use cl100k, o200k, a folder with tokenizer.json, or connect to the Hugging Face hub once",
         ) from error
-    return _Counter(name, lambda text: len(tokenizer.encode(text, add_special_tokens=False)))
+    return _Counter(label, lambda text: len(tokenizer.encode(text, add_special_tokens=False)))

@@ -83,10 +83,10 @@ def target_tokenizer(settings: Settings, *, substitute: bool = False) -> TokenCo
     if settings.tokenizer:
         return load_counter(settings.tokenizer)
     if settings.llm_base_url is None:
-        from ..compressors.models.store import ModelMissing, find_model
+        from ..compressors.models.store import ModelMissing, model_folder
 
         try:
-            return load_counter(str(find_model(settings.llm_model)), label=settings.llm_model)
+            return load_counter(str(model_folder(settings.llm_model)), label=settings.llm_model)
         except ModelMissing:
             if substitute:
                 return load_counter("cl100k")
