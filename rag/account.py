@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -71,9 +71,7 @@ class Account:
                     "document": p.source.document_id,
                     "offset": p.source.offset,
                     "title": p.source.title,
-                    "kept": None
-                    if p.kept is None
-                    else [{"start": s.start, "end": s.end, "score": s.score} for s in p.kept],
+                    "kept": None if p.kept is None else [asdict(span) for span in p.kept],
                 }
                 for p in context.passages
             ],

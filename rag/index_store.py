@@ -66,9 +66,12 @@ class IndexStore:
         Raises:
             UnknownCollection: there is no such collection.
         """
+        return self._level(name, warn=True)
+
+    def _level(self, name: str, *, warn: bool) -> tuple[Collection, Index]:
         with self._lock, self._database.session() as session:
             collection = CollectionRepository(session).require(name)
-            index, sequence = self._open.get(collection.uid) or (self._load(collection), -1)
+            index, sequence = self._open.get(collection.uid) or (self._load(collection, warn), -1)
             if sequence != collection.sequence:
                 index = self._catch_up(session, collection, index)
             self._open[collection.uid] = (index, collection.sequence)
@@ -80,7 +83,7 @@ class IndexStore:
         Raises:
             SnapshotNotWritten: disk full, folder read-only; SQL and the old snapshot are untouched.
         """
-        collection, index = self.open(name)
+        collection, index = self._level(name, warn=False)  # a new collection has no snapshot yet
         path = self.path(collection)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -118,7 +121,7 @@ class IndexStore:
         current = problem is None and info.sequence == collection.sequence and len(index) == chunks
         return IndexStatus(path, chunks, len(index), current, problem)
 
-    def _load(self, collection: Collection) -> Index:
+    def _load(self, collection: Collection, warn: bool) -> Index:
         """The snapshot, or an empty index where there is none to trust; ids are compared in either case."""
         path = self.path(collection)
         try:
@@ -127,7 +130,7 @@ class IndexStore:
             if problem is None:
                 return index
         except SnapshotMissing:
-            problem = None if collection.sequence == 0 else "it is missing"
+            problem = "it is missing" if warn else None
         except TersusError as error:
             problem = str(error)
         if problem:

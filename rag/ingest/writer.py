@@ -115,13 +115,17 @@ class Writer:
             self._done(IngestedDocument(item.document.external_id, outcome, chunks))
 
     def prune(self, roots: Sequence[str], present: set[str]) -> None:
-        """Delete documents from under ``roots`` that are no longer ``present``."""
+        """Delete documents from under ``roots`` that are no longer ``present``.
+
+        A folder that could not be read counts as present, with everything under it.
+        """
         seen = {safe_text(external_id) for external_id in present}
+        folders = tuple(safe_text(root).rstrip("/") + "/" for root in roots)
+        unread = tuple(external_id + "/" for external_id in seen)
         gone = [
             stored
             for stored in self._hashes()
-            if stored not in seen
-            and any(stored.startswith(safe_text(root).rstrip("/") + "/") for root in roots)
+            if stored not in seen and stored.startswith(folders) and not stored.startswith(unread)
         ]
         self._delete(gone)
         self._total += len(gone)
@@ -137,7 +141,7 @@ class Writer:
         return np.concatenate(batches) if batches else np.empty((0, 0), dtype=np.float32)
 
     def _dimension(self, vectors: NDArray[np.float32]) -> int:
-        return vectors.shape[1] or embed_texts(self._embedding, ["dimension"]).shape[1]
+        return int(vectors.shape[1] or embed_texts(self._embedding, ["dimension"]).shape[1])
 
     def _hashes(self) -> dict[str, str]:
         """What is stored, by document; checks that the collection was made with this embedding model."""
