@@ -35,7 +35,10 @@ class CompressorBroken(TersusError):
 
 @cache
 def _entry_points() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=GROUP)}
+    points = entry_points(group=GROUP)
+    # Ours come last, so that no other package takes a built-in compressor's name.
+    ours_last = sorted(points, key=lambda point: point.dist is not None and point.dist.name == "tersus")
+    return {point.name: point for point in ours_last}
 
 
 def available_compressors() -> list[str]:
