@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .base import Task
 from .types import CompressedPassage, Span
 
@@ -34,6 +37,12 @@ class Costs:
                 # One more for the empty line between two passages.
                 self.overhead[-1] = max(0, task.tokens([alone]) - task.counter(alone.text)) + 1
         self._by_score = sorted(range(len(self.spans)), key=lambda i: (-self.spans[i].score, i))
+
+    def ranks(self) -> NDArray[np.float64]:
+        """The place of each span by falling score, from 0."""
+        ranks = np.empty(len(self.spans))
+        ranks[self._by_score] = np.arange(len(self.spans))
+        return ranks
 
     def estimate(self, chosen: Iterable[int]) -> int:
         """Tokens of a set of spans, by number."""

@@ -16,7 +16,7 @@ _TRIES = 16
 
 
 def best_sets(costs: Costs, low: float, high: float) -> Iterator[list[int]]:
-    """Sets of spans with an estimated total around ``low..high``, the highest sum of scores first.
+    """Sets of spans with an estimated total around ``low..high``, those with the best spans first.
 
     A grouped 0/1 knapsack by dynamic programming over tokens: state ``closed[t]`` is the
     best value at ``t`` tokens before the current passage, ``opened[t]`` with at least one
@@ -26,8 +26,8 @@ def best_sets(costs: Costs, low: float, high: float) -> Iterator[list[int]]:
     count = len(costs.spans)
     if count == 0 or size <= 0 or count * size > _MAX_CELLS:
         return
-    scores = np.array([s.score for s in costs.spans])
-    value = scores - scores.min() + 0.05 * (np.ptp(scores) + 1e-6)
+    # Halving from rank to rank: a better span outweighs all lesser ones together, as in greedy choice.
+    value = np.maximum(0.5 ** costs.ranks(), 1e-15)
     # choice[i, t]: 0 span i not taken, 1 taken as one of several, 2 taken as the first of its passage
     choice = np.zeros((count, size), dtype=np.int8)
     from_open = np.zeros((len(costs.overhead), size), dtype=bool)

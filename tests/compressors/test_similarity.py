@@ -11,7 +11,7 @@ from .strategies import bag_of_words
 
 PASSAGES = [
     Passage(
-        text="Frank Herbert wrote Dune in 1965. He was born in Tacoma. The novel won the Hugo Award.",
+        text="Frank Herbert wrote Dune in 1965. He was born in Tacoma. Rain fell all day in Paris.",
         title="Dune (novel)",
     ),
     Passage(text="Cats purr. Dogs bark at night."),
@@ -33,7 +33,7 @@ def test_scores_are_cosines_of_question_and_sentence_in_its_title() -> None:
 
 
 def test_the_sentence_that_answers_is_kept() -> None:
-    result = load_compressor("similarity").compress("Who wrote Dune?", PASSAGES, Budget(ratio=0.45))
+    result = load_compressor("similarity").compress("Who wrote Dune?", PASSAGES, Budget(ratio=0.4))
     assert "Frank Herbert wrote Dune in 1965." in result.text
     assert "Cats" not in result.text
 
