@@ -18,6 +18,7 @@ from ..indexes import (
     SnapshotNotWritten,
     create_index,
     load_snapshot,
+    read_snapshot_info,
     save_snapshot,
 )
 from .ledger import ChunkRepository, CollectionRepository, Database
@@ -78,13 +79,15 @@ class IndexStore:
             return collection, index
 
     def save(self, name: str) -> Path:
-        """Bring the index level with SQL and write its snapshot.
+        """Bring the index level with SQL, and write its snapshot unless the one on disk is the same.
 
         Raises:
             SnapshotNotWritten: disk full, folder read-only; SQL and the old snapshot are untouched.
         """
         collection, index = self._level(name, warn=False)  # a new collection has no snapshot yet
         path = self.path(collection)
+        if _is_current(path, collection, len(index)):
+            return path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -147,6 +150,16 @@ class IndexStore:
             for ids, vectors in repository.vectors(collection, everything):
                 index.add(ids, vectors)
         return index
+
+
+def _is_current(path: Path, collection: Collection, vectors: int) -> bool:
+    """Whether the snapshot is whole and covers what SQL has now."""
+    try:
+        info = read_snapshot_info(path)
+    except TersusError:
+        return False
+    same = info.sequence == collection.sequence and info.count == vectors
+    return same and _mismatch(collection, info) is None
 
 
 def _mismatch(collection: Collection, info: SnapshotInfo) -> str | None:

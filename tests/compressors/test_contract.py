@@ -113,7 +113,9 @@ def test_eight_threads_share_one_compressor(compressor: Compressor) -> None:
     ]
     alone = [compressor.compress(q, p, Budget(ratio=0.4)).text for q, p in jobs]
     with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda job: compressor.compress(*job, Budget(ratio=0.4)).text, jobs))
+        together = list(
+            pool.map(lambda job: compressor.compress(job[0], job[1], Budget(ratio=0.4)).text, jobs)
+        )
     assert together == alone
 
 

@@ -153,7 +153,7 @@ def test_a_model_that_fails_is_an_error_and_a_row(
         def chat(self, *_arguments: Any, **_options: Any) -> Any:
             raise ConnectionError("refused by [red]nobody[/]")
 
-    monkeypatch.setattr("tersus.rag.llm.load_llm", lambda _settings: Broken())
+    monkeypatch.setattr("tersus.rag.llm.load_llm", lambda _settings: Broken(max_tokens=None))
     result = cli(*ASK)
     assert result.exit_code == 1
     assert "refused by [red]nobody[/]" in result.stderr
@@ -213,9 +213,9 @@ def test_a_terminal_shows_kept_text_plainly_and_dropped_text_dimmed() -> None:
 def test_elsewhere_only_kept_text_is_shown_or_what_was_dropped_is_bracketed() -> None:
     assert printed(None, terminal=False).splitlines() == [
         "Passages: 3 retrieved, 2 kept",
-        " 1 First | 0.50" if " | " in printed(None, terminal=False) else " 1 First \u00b7 0.50",
+        " 1 First \u00b7 0.50",
         "   Kept one. Kept three.",
-        " 2 Second | dropped" if " | " in printed(None, terminal=False) else " 2 Second \u00b7 dropped",
+        " 2 Second \u00b7 dropped",
         " 3 Third",
         "   Rewritten.",
     ]
