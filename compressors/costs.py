@@ -38,6 +38,10 @@ class Costs:
                 self.overhead[-1] = max(0, task.tokens([alone]) - task.counter(alone.text)) + 1
         self._by_score = sorted(range(len(self.spans)), key=lambda i: (-self.spans[i].score, i))
 
+    def best(self) -> int:
+        """The span with the highest score."""
+        return self._by_score[0]
+
     def ranks(self) -> NDArray[np.float64]:
         """The place of each span by falling score, from 0."""
         ranks = np.empty(len(self.spans))

@@ -44,11 +44,17 @@ def select_within(task: Task, candidates: Sequence[Sequence[Span]]) -> Draft:
     ratio = task.budget.ratio or 0.0
     low, high = (ratio - TOLERANCE) * task.tokens_before, (ratio + TOLERANCE) * task.tokens_before
     chosen, tokens = _fill(task, costs, int(ratio * task.tokens_before))
-    if tokens >= low and chosen:
+    met = tokens >= low and bool(chosen)
+    if met and costs.best() in chosen:
         return Draft(_passages(task, costs, chosen))
+    # Short of the ratio, or the best span did not fit beside it: look for a set that mends this.
     for combination in best_sets(costs, low, high):
+        if met and costs.best() not in combination:
+            break  # sets come with the best spans first, so none has it
         if low <= _measure(task, costs, combination) <= high:
             return Draft(_passages(task, costs, combination))
+    if met:
+        return Draft(_passages(task, costs, chosen))
     if not chosen and costs.spans:
         chosen = [costs.best_of_the_short()]
         tokens = _measure(task, costs, chosen)

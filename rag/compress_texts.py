@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..compressors import Budget, Compressor, Passage, TokenCounter, counter_name, render_context
+from ..errors import InvalidInput
 from .account import Account, price_of
 from .failopen import Context, compress_or_original
 from .ledger import Database
@@ -33,6 +34,8 @@ def compress_passages(
         InvalidInput: an empty query where the compressor needs one.
         DatabaseError: the row could not be written.
     """
+    if compressor.needs_query and not query.strip():
+        raise InvalidInput(f"{compressor.name} needs a query, and this one is empty")
     counter = counter or target_tokenizer(settings, substitute=True)
     model = settings.llm_model
     account = None

@@ -130,7 +130,9 @@ class Pipeline:
         counter = target_tokenizer(self.settings, substitute=context_only)
         with self.database.session() as session:
             CollectionRepository(session).require(collection)
-        model = self.settings.llm_model if self._llm is None else self._llm.metadata.model_name
+        # Without a call the model need not be here: asking it for its name would load it.
+        called = None if context_only else self._llm
+        model = self.settings.llm_model if called is None else called.metadata.model_name
         account = Account.open(
             self.database,
             self.settings,

@@ -39,6 +39,11 @@ class Kind(StrEnum):
     demo = "demo"
 
 
+_LATEST = 20  # single rows beside the sums, newest first; `tersus log` has the rest
+_SHOWN = (
+    "id", "created_at", "kind", "collection", "compressor", "budget", "model", "outcome", "reason",
+    "tokens_before", "tokens_after", "tokens_saved", "kept", "cost_saved", "net_cost_saved",
+)  # fmt: skip
 _USERS_OWN = (Kind.query, Kind.compress)
 
 
@@ -78,7 +83,9 @@ def savings(
     saved tokens at the input price recorded with each query; rows without a price add none, and are
     counted below the table. What compression itself cost is subtracted in the net figure.
     """
+    from ...rag.ledger import QueryRepository
     from ...rag.ledger.savings import savings as sum_up
+    from .ledger_rows import query_dict
     from .moments import moment
     from .output import print_json
 
@@ -90,6 +97,9 @@ def savings(
     start, end = moment(since, "--since"), moment(until, "--until")
     with open_tersus(ctx) as tersus, tersus.database.session() as session:
         report = sum_up(session, by.value, start, end, kinds, collection)
+        latest = QueryRepository(session).list(
+            kinds=kinds, collection=collection, since=start, until=end, limit=_LATEST
+        )
     if as_json:
         print_json(
             {
@@ -100,6 +110,7 @@ def savings(
                 "collection": collection,
                 "rows": [row_dict(row) for row in report.rows],
                 "total": row_dict(report.total),
+                "latest": [{name: query_dict(row)[name] for name in _SHOWN} for row in latest],
             }
         )
     elif as_csv:

@@ -133,3 +133,21 @@ def test_a_long_context_meets_its_ratio(ratio: float) -> None:
     words = [[7, 3, 11, 5, 9, 2] for _ in range(40)]
     scores = [[((i * 7 + j * 3) % 13) / 13 for j in range(6)] for i in range(40)]
     assert abs(_run(words, scores, Budget(ratio=ratio)).kept - ratio) <= TOLERANCE
+
+
+def test_the_best_sentence_is_not_given_up_for_lesser_ones_that_fit_more_easily() -> None:
+    # 2 tokens of title and 10 + 4 + 4 + 2 of text: at 0.60 (13 tokens) the best alone has 12 of 22,
+    # and the three others together have 12 as well; only the best with the shortest comes within 2 points.
+    words, scores = [[10, 4, 4, 2]], [[0.9, 0.5, 0.4, 0.1]]
+    for ratio in (0.56, 0.60, 0.64):
+        result = _run(words, scores, Budget(ratio=ratio))
+        feasible = any(
+            abs(
+                load_counter()("T\n" + " ".join(_passage([w]).text for w in some)) / result.tokens_before
+                - ratio
+            )
+            <= TOLERANCE
+            for some in ([10], [10, 2], [10, 4], [10, 4, 2])
+        )
+        kept = [s.score for s in result.passages[0].kept or []]
+        assert (0.9 in kept) >= feasible, (ratio, kept, result.kept)

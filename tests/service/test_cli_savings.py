@@ -201,3 +201,14 @@ def test_moments_are_days_times_or_how_long_ago(text: str | None, meant: datetim
 def test_other_moments_are_refused_by_the_name_of_the_option(text: str) -> None:
     with pytest.raises(UsageProblem, match="--since"):
         moment(text, "--since", AT)
+
+
+def test_the_json_shows_the_latest_rows_beside_the_sums(cli: Any, filled: Path) -> None:
+    asked = json.loads(cli("query", "What is kept?", "-c", "docs", "--context-only", "--json").stdout)
+    found = json.loads(cli("savings", "--json").stdout)
+    row = found["latest"][0]
+    assert row["id"] == asked["id"]
+    assert {name: row[name] for name in ("tokens_before", "tokens_after", "tokens_saved", "outcome")} == {
+        name: asked[name] for name in ("tokens_before", "tokens_after", "tokens_saved", "outcome")
+    }
+    assert found["total"]["tokens_saved"] == sum(r["tokens_saved"] for r in found["latest"])
