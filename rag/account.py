@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from ..compressors import counter_name
+from ..compressors import Span, counter_name
 from ..errors import TersusError
 from .failopen import Context
 from .ledger import Database, NewQuery, QueryRepository
@@ -37,6 +37,7 @@ class Account:
     started: float = field(default_factory=time.perf_counter)
     seconds: dict[str, float] = field(default_factory=dict)
     known: dict[str, Any] = field(default_factory=dict)
+    failed: bool = False
 
     @classmethod
     def open(cls, database: Database, settings: Settings, model: str, counter: Any, **about: Any) -> Account:
@@ -71,10 +72,18 @@ class Account:
                     "document": p.source.document_id,
                     "offset": p.source.offset,
                     "title": p.source.title,
-                    "kept": None if p.kept is None else [asdict(span) for span in p.kept],
+                    "kept": None if p.kept is None else [_span(span) for span in p.kept],
                 }
                 for p in context.passages
             ],
+        }
+
+    def note_usage(self, usage: Usage) -> None:
+        """Remember what the provider counted; written also where its answer cannot be used."""
+        self.known |= {
+            "provider_prompt_tokens": usage.prompt_tokens,
+            "provider_cached_tokens": usage.cached_tokens,
+            "provider_completion_tokens": usage.completion_tokens,
         }
 
     def cost_saved(self, context: Context, usage: Usage) -> Decimal | None:
@@ -91,6 +100,7 @@ class Account:
     def close(self, context: Context, usage: Usage, answer: str | None, **more: Any) -> Decimal | None:
         """Close the row of a query that was answered; returns the cost saved."""
         cost = self.cost_saved(context, usage)
+        self.note_usage(usage)
         self._finish(
             outcome=context.outcome,
             answer=answer,
@@ -98,15 +108,18 @@ class Account:
             # Nothing built in spends tokens on compression yet; local seconds are in compress_seconds.
             overhead_tokens=0,
             overhead_cost=Decimal(0),
-            provider_prompt_tokens=usage.prompt_tokens,
-            provider_cached_tokens=usage.cached_tokens,
-            provider_completion_tokens=usage.completion_tokens,
             **more,
         )
         return cost
 
     def fail(self, error: BaseException) -> None:
-        """Close the row of a query that failed; the error that failed it stays the one that is raised."""
+        """Close the row of a query that failed; the error that failed it stays the one that is raised.
+
+        A second call does nothing.
+        """
+        if self.failed:
+            return
+        self.failed = True
         code = error.code if isinstance(error, TersusError) else "error"
         text = str(error) or type(error).__name__
         try:
@@ -119,8 +132,14 @@ class Account:
         return time.perf_counter() - self.started
 
     def _finish(self, **values: Any) -> None:
-        timed = {f"{step}_seconds": taken for step, taken in self.seconds.items()}
+        # A copy: a step that a cancelled task gave up may end, and be noted, at this very moment.
+        timed = {f"{step}_seconds": taken for step, taken in dict(self.seconds).items()}
         with self.database.session(write=True) as session:
             QueryRepository(session).finish(
                 self.id, **{**self.known, **timed, "total_seconds": self.total(), **values}
             )
+
+
+def _span(span: Span) -> dict[str, float]:
+    # Plain numbers: a compressor's may be NumPy's, which JSON does not take.
+    return {"start": int(span.start), "end": int(span.end), "score": float(span.score)}

@@ -10,6 +10,7 @@ from .account import Account, price_of
 from .failopen import Context, compress_or_original
 from .ledger import Database
 from .llm import Usage, target_tokenizer
+from .prices import cost_of_saved
 from .results import QueryResult, Seconds
 from .settings import Settings
 
@@ -52,11 +53,10 @@ def compress_passages(
         )
     try:
         context = _compress(query, passages, compressor, budget, settings, counter)
-        cost = None
         if account is not None:
             account.seconds["compress"] = context.seconds
             account.note(context)
-            cost = account.close(context, Usage(), None)
+            account.close(context, Usage(), None)
     except BaseException as error:
         if account is not None:
             account.fail(error)
@@ -80,7 +80,7 @@ def compress_passages(
         model=model,
         price_model=price_model if price else None,
         input_price=price.input if price else None,
-        cost_saved=cost,
+        cost_saved=cost_of_saved(context.tokens_before - context.tokens_after, price) if price else None,
         seconds=Seconds(compress=context.seconds),
     )
 

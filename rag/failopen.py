@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +14,7 @@ from ..compressors import (
     CompressedPassage,
     Compression,
     Compressor,
+    ContractViolation,
     Passage,
     Renderer,
     TokenCounter,
@@ -69,20 +72,21 @@ def compress_or_original(
     whole = all(p.kept for p in original.passages if p.source.text)
     if compressor is None:
         return _original(original, "bypassed", 0.0, None if whole else original.reason)
+    started = time.perf_counter()
     try:
         result = run_with_limit(
             lambda: compressor.compress(query, passages, budget, counter=counter, renderer=renderer),
             timeout,
             f"compression with {compressor.name}",
         )
+        _check(result, compressor.name)
     except Exception as error:  # a query never fails because a compressor did
         log.warning("compressor %s failed, the original context is sent", compressor.name, exc_info=error)
         code = error.code if isinstance(error, TersusError) else "compressor_failed"
         reason = (
             f"{compressor.name} failed: {error}" if str(error) else f"{compressor.name} failed: {error!r}"
         )
-        late = timeout if code == "time_limit" else 0.0
-        return _original(original, "fell_back", late, reason, code)
+        return _original(original, "fell_back", time.perf_counter() - started, reason, code)
     if result.text == original.text:
         return _original(original, "bypassed", result.seconds, result.reason)
     if room is not None and result.tokens_after > room:
@@ -102,6 +106,15 @@ def compress_or_original(
         "compressed",
         result.reason,
     )
+
+
+def _check(result: Compression, name: str) -> None:
+    """Refuse what the ledger could not store; the base class of compressors checks the rest."""
+    if not isinstance(result, Compression):
+        raise ContractViolation(f"{name} returned {type(result).__name__} instead of a Compression")
+    scores = [span.score for passage in result.passages for span in passage.kept or ()]
+    if not all(math.isfinite(score) for score in scores):
+        raise ContractViolation(f"{name} gave a score that is not a finite number")
 
 
 def _original(

@@ -84,9 +84,12 @@ class IndexStore:
         Raises:
             SnapshotNotWritten: disk full, folder read-only; SQL and the old snapshot are untouched.
         """
+        return self._save(name, anyway=False)
+
+    def _save(self, name: str, *, anyway: bool) -> Path:
         collection, index = self._level(name, warn=False)  # a new collection has no snapshot yet
         path = self.path(collection)
-        if _is_current(path, collection, len(index)):
+        if not anyway and _is_current(path, collection, len(index)):
             return path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,19 +99,33 @@ class IndexStore:
         return path
 
     def rebuild(self, name: str) -> int:
-        """Throw the index away, fill a new one from SQL, save it; returns the number of vectors."""
+        """Throw the index away, fill a new one from SQL, save it; returns the number of vectors.
+
+        Raises:
+            SnapshotNotWritten: as :meth:`save`; the new index is in use all the same.
+        """
         with self._lock, self._database.session() as session:
             collection = CollectionRepository(session).require(name)
-            self._open.pop(collection.uid, None)
-            self.path(collection).unlink(missing_ok=True)
-        self.save(name)
+            self._open[collection.uid] = (create_index(collection.index_kind, collection.dimension), -1)
+        self._save(name, anyway=True)
         return len(self.open(name)[1])
 
     def drop(self, collection: Collection) -> None:
-        """Forget a deleted collection's index and remove its snapshot."""
+        """Forget a deleted collection's index and remove its snapshot.
+
+        Raises:
+            SnapshotNotWritten: the folder does not allow it.
+        """
+        path = self.path(collection)
         with self._lock:
             self._open.pop(collection.uid, None)
-            self.path(collection).unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise SnapshotNotWritten(
+                    f"the snapshot {path} of a deleted collection cannot be removed: {error}",
+                    hint="remove the file yourself",
+                ) from error
 
     def status(self, name: str) -> IndexStatus:
         """The snapshot on disk against SQL, without repairing anything."""
@@ -144,11 +161,12 @@ class IndexStore:
         repository = ChunkRepository(session)
         wanted, present = repository.ids(collection), index.ids()
         missing = np.setdiff1d(wanted, present, assume_unique=True)
-        index.remove(np.setdiff1d(present, wanted, assume_unique=True))
         if missing.size:
             everything = None if missing.size == wanted.size else missing
             for ids, vectors in repository.vectors(collection, everything):
                 index.add(ids, vectors)
+        # Last: searches that run beside this may find more than SQL has, which is passed over, but not less.
+        index.remove(np.setdiff1d(present, wanted, assume_unique=True))
         return index
 
 

@@ -12,7 +12,7 @@ from .settings import InvalidSettings, Settings
 if TYPE_CHECKING:
     from llama_index.core.llms import LLM, ChatResponse
 
-__all__ = ["LLMFailed", "LLMTimeout", "Usage", "load_llm", "target_tokenizer", "usage_of"]
+__all__ = ["LLMFailed", "LLMTimeout", "Usage", "load_llm", "target_model", "target_tokenizer", "usage_of"]
 
 
 class LLMFailed(TersusError):
@@ -69,8 +69,19 @@ def load_llm(settings: Settings) -> LLM:
     return llm
 
 
-def target_tokenizer(settings: Settings, *, substitute: bool = False) -> TokenCounter:
-    """The counter for the model that the tokens are meant for.
+def target_model(settings: Settings, llm: LLM | None = None) -> tuple[str, bool]:
+    """The model that the tokens are meant for (``llm``'s, else the settings'), and whether it runs here."""
+    if llm is None:
+        return settings.llm_model, settings.llm_base_url is None
+    from .local_llm import LocalLLM
+
+    if isinstance(llm, LocalLLM):  # its metadata would need the model's files
+        return llm.model, True
+    return llm.metadata.model_name, False
+
+
+def target_tokenizer(settings: Settings, llm: LLM | None = None, *, substitute: bool = False) -> TokenCounter:
+    """The counter for the model that the tokens are meant for: ``llm``, or the settings' where it is None.
 
     ``settings.tokenizer`` where given. A local model's own; an endpoint's by its name:
     cl100k for gpt-4 and gpt-3.5, o200k for everything newer or unknown. The name of the
@@ -82,16 +93,17 @@ def target_tokenizer(settings: Settings, *, substitute: bool = False) -> TokenCo
     """
     if settings.tokenizer:
         return load_counter(settings.tokenizer)
-    if settings.llm_base_url is None:
+    model, local = target_model(settings, llm)
+    if local:
         from ..compressors.models.store import ModelMissing, model_folder
 
         try:
-            return load_counter(str(model_folder(settings.llm_model)), label=settings.llm_model)
+            return load_counter(str(model_folder(model)), label=model)
         except ModelMissing:
             if substitute:
                 return load_counter("cl100k")
             raise
-    name = settings.llm_model.rsplit("/", 1)[-1]
+    name = model.rsplit("/", 1)[-1]
     old = name.startswith(("gpt-3.5", "gpt-4")) and not name.startswith(("gpt-4o", "gpt-4.1", "gpt-4.5"))
     return load_counter("cl100k" if old else "o200k")
 
@@ -112,4 +124,5 @@ def _get(source: Any, name: str) -> Any:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value < 2**63 else None  # more is nonsense, and SQL could not hold it

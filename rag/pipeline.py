@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from inspect import unwrap
 from typing import TYPE_CHECKING, Any
 
 from ..compressors import Budget, Compressor, TokenCounter, counter_name, load_compressor, render_context
@@ -14,7 +18,7 @@ from ..errors import InvalidInput, TersusError
 from .account import Account, price_of
 from .failopen import Context, compress_or_original
 from .ledger import CollectionRepository, Database
-from .llm import LLMFailed, LLMTimeout, Usage, target_tokenizer, usage_of
+from .llm import LLMFailed, LLMTimeout, Usage, target_model, target_tokenizer, usage_of
 from .prompt import prompt_messages, prompt_text
 from .results import QueryResult, Seconds
 from .retrieve import Retriever
@@ -49,6 +53,8 @@ class _Run:
     top_k: int
     counter: TokenCounter
     account: Account
+    context_only: bool
+    seconds_without: float | None
     context: Context | None = None
     prompt_tokens: int | None = None
 
@@ -83,26 +89,45 @@ class Pipeline:
             seconds_without: measured seconds of the same query without compression.
 
         Raises:
-            InvalidInput: empty question. QuestionTooLong: no room left for context.
+            InvalidInput: empty question, impossible option. QuestionTooLong: no room left for context.
             UnknownCollection, EmptyCollection, EmbeddingMismatch, UnknownCompressor.
             LLMFailed, LLMTimeout: the model's failure, recorded with outcome ``failed``.
             DatabaseError: the row could not be written; nothing is answered unrecorded.
         """
-        seconds_without = options.pop("seconds_without", None)
-        run, context_only = self._open(question, collection, **options)
+        run = self._open(question, collection, **options)
         with self._recorded(run):
-            self._prepare(run, context_only)
-            response = None if context_only else self._call(run)
-            return self._close(run, response, seconds_without)
+            self._prepare(run)
+            return self._close(run, None if run.context_only else self._call(run))
 
     async def aquery(self, question: str, collection: str, **options: Any) -> QueryResult:
         """As :meth:`query`, for an event loop."""
-        seconds_without = options.pop("seconds_without", None)
-        run, context_only = await asyncio.to_thread(self._open, question, collection, **options)
-        with self._recorded(run):
-            await asyncio.to_thread(self._prepare, run, context_only)
-            response = None if context_only else await self._acall(run)
-            return await asyncio.to_thread(self._close, run, response, seconds_without)
+        run = await self._aopen(question, collection, **options)
+        with self._recorded(run):  # closes the row at once if the coroutine itself is thrown away
+            try:
+                await asyncio.to_thread(self._prepare, run)
+                response = None if run.context_only else await self._acall(run)
+                return await asyncio.to_thread(self._close, run, response)
+            except (Exception, asyncio.CancelledError) as error:
+                # Shielded: a second cancellation does not keep the row from being closed.
+                await asyncio.shield(asyncio.to_thread(run.account.fail, error))
+                raise
+
+    async def _aopen(self, question: str, collection: str, **options: Any) -> _Run:
+        """Open the row in a thread; a task cancelled meanwhile does not leave it open."""
+        opened: Future[_Run] = Future()
+
+        def work() -> None:
+            try:
+                opened.set_result(self._open(question, collection, **options))
+            except BaseException as error:  # noqa: BLE001 - raised again below
+                opened.set_exception(error)
+
+        try:
+            await asyncio.to_thread(work)
+        except asyncio.CancelledError as cancelled:
+            opened.add_done_callback(partial(_give_up, cancelled))
+            raise
+        return opened.result()
 
     def _open(
         self,
@@ -115,24 +140,27 @@ class Pipeline:
         context_only: bool = False,
         top_k: int | None = None,
         kind: Kind = "query",
-    ) -> tuple[_Run, bool]:
+        seconds_without: float | None = None,
+    ) -> _Run:
         """Refuse what cannot work, then open the row."""
         if not isinstance(question, str) or not question.strip():
             raise InvalidInput("the question is empty", hint="ask something")
         if self._llm is None and not context_only:
             raise InvalidInput("no language model is configured", hint="pass one, or context_only=True")
+        if isinstance(top_k, bool) or not isinstance(top_k, int | None) or (top_k is not None and top_k < 1):
+            raise InvalidInput(f"top_k is {top_k!r}", hint="give a whole number of at least 1")
+        if seconds_without is not None and not math.isfinite(seconds_without):
+            raise InvalidInput(f"seconds_without is {seconds_without}", hint="leave it out where unknown")
         chosen = None
         if compress:
             chosen = compressor if isinstance(compressor, Compressor) else None
             chosen = chosen or load_compressor(str(compressor or self.settings.compressor))
         budget = budget or self.settings.budget
         top_k = top_k or self.settings.top_k
-        counter = target_tokenizer(self.settings, substitute=context_only)
+        counter = target_tokenizer(self.settings, self._llm, substitute=context_only)
         with self.database.session() as session:
             CollectionRepository(session).require(collection)
-        # Without a call the model need not be here: asking it for its name would load it.
-        called = None if context_only else self._llm
-        model = self.settings.llm_model if called is None else called.metadata.model_name
+        model, _ = target_model(self.settings, self._llm)
         account = Account.open(
             self.database,
             self.settings,
@@ -145,11 +173,22 @@ class Pipeline:
             budget=str(budget) if chosen else None,
             top_k=top_k,
         )
-        return _Run(question, collection, model, chosen, budget, top_k, counter, account), context_only
+        return _Run(
+            question=question,
+            collection=collection,
+            model=model,
+            compressor=chosen,
+            budget=budget,
+            top_k=top_k,
+            counter=counter,
+            account=account,
+            context_only=context_only,
+            seconds_without=seconds_without,
+        )
 
-    def _prepare(self, run: _Run, context_only: bool) -> None:
+    def _prepare(self, run: _Run) -> None:
         """Retrieve and compress."""
-        room = None if context_only else self._room(run)
+        room = None if run.context_only else self._room(run)
         started = time.perf_counter()
         passages = self._retriever.retrieve(run.question, run.collection, run.top_k)
         run.account.seconds["retrieve"] = time.perf_counter() - started
@@ -165,7 +204,7 @@ class Pipeline:
         )
         run.account.seconds["compress"] = run.context.seconds
         run.account.note(run.context)
-        if not context_only:
+        if not run.context_only:
             run.prompt_tokens = run.counter(prompt_text(run.question, run.context.text))
             run.account.known["prompt_tokens"] = run.prompt_tokens
 
@@ -194,19 +233,22 @@ class Pipeline:
     async def _acall(self, run: _Run) -> ChatResponse:
         assert self._llm is not None  # noqa: S101
         assert run.context is not None  # noqa: S101
+        if _only_sync(self._llm):
+            return await asyncio.to_thread(self._call, run)
         messages = prompt_messages(run.question, run.context.text)
         with _llm_errors(run, self.settings.llm_timeout):
             return await asyncio.wait_for(self._llm.achat(messages), self.settings.llm_timeout)
 
-    def _close(self, run: _Run, response: ChatResponse | None, seconds_without: float | None) -> QueryResult:
+    def _close(self, run: _Run, response: ChatResponse | None) -> QueryResult:
         assert run.context is not None  # noqa: S101
         context, account = run.context, run.account
         usage = usage_of(response) if response is not None else Usage()
+        account.note_usage(usage)
         answer = None if response is None else (response.message.content or "").strip()
         if answer == "":
             raise LLMFailed(f"{run.model} gave an empty answer")
         total = account.total()
-        saved = None if seconds_without is None else seconds_without - total
+        saved = None if run.seconds_without is None else run.seconds_without - total
         cost = account.close(context, usage, answer, net_seconds_saved=saved)
         return QueryResult(
             id=account.id,
@@ -239,6 +281,20 @@ class Pipeline:
         except BaseException as error:
             run.account.fail(error)
             raise
+
+
+def _give_up(error: BaseException, opened: Future[_Run]) -> None:
+    """Close the row that was opened for a task which did not wait for it."""
+    if opened.exception() is None:
+        opened.result().account.fail(error)
+
+
+def _only_sync(llm: LLM) -> bool:
+    """Whether ``achat`` is the one that LlamaIndex derives from ``chat``, which blocks the event loop."""
+    from llama_index.core.llms import CustomLLM
+
+    # LlamaIndex wraps the inherited method anew for each subclass.
+    return isinstance(llm, CustomLLM) and unwrap(type(llm).achat) is unwrap(CustomLLM.achat)
 
 
 @contextmanager

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import cache
 from importlib import resources
 from typing import Annotated
@@ -16,6 +17,9 @@ __all__ = ["Price", "cost_of_saved", "find_price"]
 
 _USD = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 _MILLION = Decimal(1_000_000)
+_EXACT = Context(prec=60)  # half to even, whatever decimal context the caller has set
+_NANO = Decimal("1e-9")
+_DATE = re.compile(r"\d{4}(-?\d{2}-?\d{2})?", re.ASCII)
 
 
 class Price(BaseModel):
@@ -46,20 +50,23 @@ def find_price(model: str, overrides: Mapping[str, Price] | None = None) -> Pric
     for candidate in (model, name):
         if candidate in known:
             return known[candidate]
-    dated = [key for key in known if name.startswith(key + "-") and name[len(key) + 1 :][:4].isdigit()]
+    dated = [key for key in known if name.startswith(f"{key}-") and _DATE.fullmatch(name[len(key) + 1 :])]
     return known[max(dated, key=len)] if dated else None
 
 
 def cost_of_saved(
     tokens_saved: int, price: Price, *, prompt_tokens: int | None = None, cached_tokens: int | None = None
 ) -> Decimal:
-    """USD saved by not sending ``tokens_saved`` input tokens.
+    """USD saved by not sending ``tokens_saved`` input tokens, to the nano-dollar that the ledger holds.
 
     Where the provider served part of the prompt from its cache, the same share of the
     tokens saved is valued at the cache's price: they too would have been cheap.
     """
-    per_million = price.input
+    cached, prompt, cached_price = 0, 1, price.input
     if cached_tokens and prompt_tokens and price.cached is not None:
-        share = Decimal(min(cached_tokens, prompt_tokens)) / Decimal(prompt_tokens)
-        per_million = share * price.cached + (1 - share) * price.input
-    return tokens_saved * per_million / _MILLION
+        cached, prompt, cached_price = min(cached_tokens, prompt_tokens), prompt_tokens, price.cached
+    # One division, last: a share of the prompt such as a third has no exact decimal.
+    multiply = _EXACT.multiply
+    per_prompt = _EXACT.add(multiply(cached, cached_price), multiply(prompt - cached, price.input))
+    usd = _EXACT.divide(multiply(tokens_saved, per_prompt), multiply(prompt, _MILLION))
+    return usd.quantize(_NANO, context=_EXACT)

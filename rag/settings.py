@@ -23,6 +23,9 @@ from .prices import Price
 __all__ = ["InvalidSettings", "Settings", "config_files", "load_settings"]
 
 
+_DAY = 86_400  # seconds; Python's waits refuse infinity
+
+
 class InvalidSettings(TersusError):
     """A setting has a value that cannot be used."""
 
@@ -32,18 +35,21 @@ class InvalidSettings(TersusError):
 class Settings(BaseSettings):
     """Everything that can be configured; ``TERSUS_<NAME>`` or ``<name>`` in ``tersus.toml``."""
 
-    model_config = SettingsConfigDict(env_prefix="TERSUS_", extra="forbid", frozen=True)
+    # An empty variable, as compose files make them, is one that is not set.
+    model_config = SettingsConfigDict(
+        env_prefix="TERSUS_", env_ignore_empty=True, extra="forbid", frozen=True
+    )
 
     home: Path = Field(default_factory=lambda: user_data_path("tersus"))
     """The one folder that holds database and indexes; move it, and set TERSUS_HOME."""
-    database_url: str | None = None
-    """SQLAlchemy URL; an SQLite file in ``home`` by default."""
+    database_url: Annotated[str | None, Field(repr=False)] = None
+    """SQLAlchemy URL; an SQLite file in ``home`` by default. Not shown: it may hold a password."""
 
     embedding_model: str = "minilm"
     """Alias, hub name or folder of the embedding model."""
     chunk_tokens: Annotated[int, Field(ge=16, le=4096)] = 200
     """Longest chunk, in the embedding model's tokens."""
-    max_file_mb: Annotated[float, Field(gt=0)] = 32
+    max_file_mb: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 32
     """Larger files are refused by ``tersus ingest``, in MiB."""
 
     top_k: Annotated[int, Field(ge=1, le=1000)] = 8
@@ -53,7 +59,7 @@ class Settings(BaseSettings):
     """Share of the tokens to keep; adaptive where neither ratio nor max_tokens is set."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     """Most tokens of context to send."""
-    compress_timeout: Annotated[float, Field(gt=0)] = 20
+    compress_timeout: Annotated[float, Field(gt=0, le=_DAY)] = 20
     """Seconds after which compression is given up and the original context is sent."""
 
     llm_model: str = "smollm2"
@@ -65,7 +71,7 @@ class Settings(BaseSettings):
     """Context window of the endpoint's model, in tokens; a local model knows its own."""
     llm_max_tokens: Annotated[int, Field(ge=1)] = 128
     """Longest answer."""
-    llm_timeout: Annotated[float, Field(gt=0)] = 120
+    llm_timeout: Annotated[float, Field(gt=0, le=_DAY)] = 120
     """Seconds after which the language model is given up."""
     tokenizer: str | None = None
     """cl100k, o200k, a hub name or a folder; by default the one that fits llm_model."""
@@ -96,7 +102,7 @@ class Settings(BaseSettings):
     @property
     def embedded(self) -> bool:
         """Whether the database is our own file in ``home``, which migrates by itself."""
-        return self.database_url is None
+        return not self.database_url
 
     @property
     def resolved_database_url(self) -> str:
@@ -137,5 +143,5 @@ def load_settings(**overrides: object) -> Settings:
             f"{'.'.join(str(part) for part in e['loc']) or 'settings'}: {e['msg']}" for e in error.errors()
         )
         raise InvalidSettings(problems, hint="see TERSUS_… variables and tersus.toml") from error
-    except (SettingsError, ValueError) as error:  # unreadable TOML, malformed JSON in a variable
+    except (SettingsError, ValueError, OSError) as error:  # unreadable TOML, malformed JSON in a variable
         raise InvalidSettings(f"settings cannot be read: {error}") from error

@@ -15,7 +15,7 @@ __all__ = ["TimeLimitExceeded", "run_with_limit"]
 T = TypeVar("T")
 
 _MAX_ABANDONED = 8
-_abandoned: set[threading.Thread] = set()
+_abandoned: dict[str, set[threading.Thread]] = {}
 _lock = threading.Lock()
 
 
@@ -29,14 +29,16 @@ def run_with_limit(call: Callable[[], T], seconds: float, what: str) -> T:
     """``call()``, or :class:`TimeLimitExceeded` after ``seconds``.
 
     Python cannot stop a running call: one that is given up goes on in a daemon thread,
-    which does not keep the process alive. While 8 such calls still run, new ones are
-    refused at once, so that a hanging model cannot pile up threads. Exceptions of
-    ``call`` are raised here.
+    which does not keep the process alive. While 8 such calls of the same ``what`` still run,
+    new ones are refused at once, so that a hanging model cannot pile up threads, nor a hanging
+    compressor keep a model from being called. Exceptions of ``call`` are raised here.
     """
     with _lock:
-        _abandoned.difference_update([t for t in _abandoned if not t.is_alive()])
-        if len(_abandoned) >= _MAX_ABANDONED:
-            raise TimeLimitExceeded(f"{what}: {len(_abandoned)} earlier calls have not come back yet")
+        hanging = {thread for thread in _abandoned.pop(what, ()) if thread.is_alive()}
+        if hanging:
+            _abandoned[what] = hanging
+        if len(hanging) >= _MAX_ABANDONED:
+            raise TimeLimitExceeded(f"{what}: {len(hanging)} earlier calls have not come back yet")
     future: Future[T] = Future()
     context = contextvars.copy_context()
 
@@ -54,5 +56,5 @@ def run_with_limit(call: Callable[[], T], seconds: float, what: str) -> T:
         if future.done() and future.exception(timeout=0) is error:
             raise  # the call's own time-out, not ours
         with _lock:
-            _abandoned.add(thread)
+            _abandoned.setdefault(what, set()).add(thread)
         raise TimeLimitExceeded(f"{what} took longer than {seconds:g} s") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,9 +14,9 @@ from ...indexes import SnapshotNotWritten
 from ..embedding import embedding_fingerprint
 from ..index_store import IndexStore
 from ..ledger import CollectionRepository, Database
+from ..ledger.new_document import MAX_EXTERNAL_ID
 from ..settings import Settings
 from .readers import FileRefused, FileUnreadable, ParsedDocument, read_file
-from .readers_names import external_id
 from .report import IngestReport, OnProgress
 from .walk import FoundFile, Refusal, find_files
 from .writer import Writer
@@ -71,7 +72,11 @@ class Ingester:
                 self._file(writer, item)
         writer.flush()
         if prune:
-            writer.prune([external_id(path) for path in paths], {item.external_id for item in found})
+            writer.prune(
+                [os.path.realpath(path) for path in paths],
+                {item.external_id for item in found},
+                [item.external_id for item in found if isinstance(item, Refusal)],
+            )
         return self._finish(writer, started)
 
     def ingest_documents(
@@ -92,6 +97,10 @@ class Ingester:
     def _file(self, writer: Writer, file: FoundFile) -> None:
         limit = int(self._settings.max_file_mb * 2**20)
         try:
+            if len(file.external_id.encode()) > MAX_EXTERNAL_ID:
+                raise FileUnreadable(
+                    f"has a path of more than {MAX_EXTERNAL_ID} bytes", hint="give its folders shorter names"
+                )
             digest = self._digest()
             if file.path.stat().st_size <= limit:  # a larger one is refused by its reader, unread
                 with file.path.open("rb") as stream:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...compressors import TokenCounter
 from ...errors import TersusError
-from ..embedding import LocalEmbedding, embed_texts, embedding_fingerprint
+from ..embedding import EmbeddingFailed, LocalEmbedding, embed_texts, embedding_fingerprint
 from ..ledger import CollectionRepository, Database, DocumentRepository, NewChunk, NewDocument
 from ..ledger.text import safe_text
 from .chunking import ChunkPiece, chunk_document
@@ -73,6 +75,7 @@ class Writer:
             document.text, document.title, counter=self._counter, max_tokens=self._chunk_tokens
         )
         self._pending.append(_Pending(document, content_hash, pieces))
+        self._stored[safe_text(document.external_id)] = content_hash  # should the same id come once more
         if sum(len(item.pieces) for item in self._pending) >= _BATCH:
             self.flush()
 
@@ -114,18 +117,20 @@ class Writer:
             self.report.chunks += chunks
             self._done(IngestedDocument(item.document.external_id, outcome, chunks))
 
-    def prune(self, roots: Sequence[str], present: set[str]) -> None:
-        """Delete documents from under ``roots`` that are no longer ``present``.
+    def prune(self, roots: Sequence[str], present: set[str], refused: Sequence[str]) -> None:
+        """Delete the documents of files under ``roots`` (real paths) that are gone.
 
-        A folder that could not be read counts as present, with everything under it.
+        Those ``present`` (external ids) stay, and so do files that are there and were only passed over.
+        A folder among the ``refused`` could not be read: everything under it stays.
         """
         seen = {safe_text(external_id) for external_id in present}
-        folders = tuple(safe_text(root).rstrip("/") + "/" for root in roots)
-        unread = tuple(external_id + "/" for external_id in seen)
+        folders = tuple(root.rstrip("/") + "/" for root in roots)
+        unread = tuple(f"{_path(external_id)}/" for external_id in refused)
+        paths = {stored: _path(stored) for stored in self._hashes() if stored not in seen}
         gone = [
             stored
-            for stored in self._hashes()
-            if stored not in seen and stored.startswith(folders) and not stored.startswith(unread)
+            for stored, path in paths.items()
+            if path.startswith(folders) and not path.startswith(unread) and _is_gone(path)
         ]
         self._delete(gone)
         self._total += len(gone)
@@ -138,7 +143,13 @@ class Writer:
             batches.append(embed_texts(self._embedding, texts[start : start + _BATCH]))
             self._vectors_done += len(batches[-1])
             self._tell(None)
-        return np.concatenate(batches) if batches else np.empty((0, 0), dtype=np.float32)
+        vectors = np.concatenate(batches) if batches else np.empty((0, 0), dtype=np.float32)
+        if not vectors.any(axis=1).all():  # it has no direction: no index takes it, and SQL must not either
+            raise EmbeddingFailed(
+                f"{self._embedding.model_name} returned a vector of zeros",
+                hint="check the model; nothing of this batch was stored",
+            )
+        return vectors
 
     def _dimension(self, vectors: NDArray[np.float32]) -> int:
         return int(vectors.shape[1] or embed_texts(self._embedding, ["dimension"]).shape[1])
@@ -167,6 +178,24 @@ class Writer:
         if self._on_progress:
             done = len(self.report.documents)
             self._on_progress(Progress(done, self._total, self._vectors_done, latest))
+
+
+def _path(external_id: str) -> str:
+    """The path of a file's document (see `readers_names.external_id`); others come back as they are."""
+    if external_id.startswith("file:///"):
+        return os.fsdecode(unquote_to_bytes(external_id.removeprefix("file://")))
+    return external_id
+
+
+def _is_gone(path: str) -> bool:
+    """Whether no file of this identity is there: nothing at all, or a folder or a link in its place."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:  # perhaps it is there: nobody can tell
+        return False
+    return os.path.realpath(path) != path or os.path.isdir(path)  # noqa: PTH112 - text, as in SQL
 
 
 def _new_document(item: _Pending, vectors: NDArray[np.float32]) -> NewDocument:
