@@ -13,9 +13,13 @@ from .ledger import ChunkRepository, Database
 if TYPE_CHECKING:
     from llama_index.core.base.embeddings.base import BaseEmbedding
 
+    from ..indexes import Index
     from .ledger.tables import Chunk
 
 __all__ = ["EmbeddingMismatch", "EmptyCollection", "Retriever"]
+
+
+_TRIES = 3
 
 
 class EmptyCollection(TersusError):
@@ -41,12 +45,28 @@ class Retriever:
     def retrieve(self, question: str, collection: str, top_k: int) -> list[Passage]:
         """The ``top_k`` passages nearest to the question, best first.
 
-        Chunks deleted between search and reading are left out, never served stale.
+        Where chunks were deleted between search and reading, the search is made anew, three times
+        at most; those still missing then are left out, never served stale.
 
         Raises:
             UnknownCollection, EmptyCollection: nothing to search in.
             EmbeddingMismatch: vectors of another model than this retriever's.
         """
+        vector = None
+        for _ in range(_TRIES):
+            index = self._open(collection)
+            if vector is None:
+                vector = embed_query(self._embedding, question)
+            nearest = index.search(vector[None, :], top_k)
+            pairs = zip(nearest.ids[0].tolist(), nearest.scores[0].tolist(), strict=True)
+            scores = {chunk_id: score for chunk_id, score in pairs if chunk_id >= 0}
+            with self._database.session() as session:
+                chunks = ChunkRepository(session).get(list(scores))
+            if len(chunks) == len(scores):
+                break
+        return [_passage(chunk, scores[chunk.id]) for chunk in chunks]
+
+    def _open(self, collection: str) -> Index:
         found, index = self._store.open(collection)
         if len(index) == 0:
             raise EmptyCollection(
@@ -59,11 +79,7 @@ class Retriever:
                 f"and questions are with {fingerprint}",
                 hint="set TERSUS_EMBEDDING_MODEL to that model, or ingest into a new collection",
             )
-        nearest = index.search(embed_query(self._embedding, question)[None, :], top_k)
-        scores = dict(zip(nearest.ids[0].tolist(), nearest.scores[0].tolist(), strict=True))
-        with self._database.session() as session:
-            chunks = ChunkRepository(session).get([i for i in scores if i >= 0])
-            return [_passage(chunk, scores[chunk.id]) for chunk in chunks]
+        return index
 
 
 def _passage(chunk: Chunk, score: float) -> Passage:
