@@ -52,8 +52,13 @@ def load_llm(settings: Settings) -> LLM:
             "llm_base_url is set, and llm_model is not",
             hint="set TERSUS_LLM_MODEL to the endpoint's name for the model, such as gpt-4.1-mini",
         )
+    from httpx import Limits
     from llama_index.llms.openai_like import OpenAILike
+    from openai import DefaultAsyncHttpxClient
 
+    # A connection kept alive belongs to the event loop that made it: used from the next one it fails
+    # after the request went out, and the retry pays for the answer a second time.
+    unkept = Limits(max_connections=1000, max_keepalive_connections=0)
     key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else "none"
     llm: LLM = OpenAILike(
         model=settings.llm_model,
@@ -65,6 +70,7 @@ def load_llm(settings: Settings) -> LLM:
         temperature=0.0,
         timeout=settings.llm_timeout,
         max_retries=1,
+        async_http_client=DefaultAsyncHttpxClient(limits=unkept),
     )
     return llm
 

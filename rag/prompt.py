@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from llama_index.core.llms import ChatMessage, MessageRole
 
+from ..compressors.tokens import valid_unicode
+
 __all__ = ["SYSTEM", "prompt_messages", "prompt_text"]
 
 SYSTEM = (
@@ -16,11 +18,13 @@ _USER = "<passages>\n{context}\n</passages>\n\nQuestion: {question}\nAnswer in o
 def prompt_messages(question: str, context: str, system: str = SYSTEM) -> list[ChatMessage]:
     """System and user message; the context stands between marks, before the question.
 
+    Half a UTF-16 pair, which no endpoint can be sent, becomes U+FFFD.
     What stays the same from call to call comes first, so that a provider's prompt cache can use it.
     """
+    user = valid_unicode(_USER.format(context=context, question=question))
     return [
         ChatMessage(role=MessageRole.SYSTEM, content=system),
-        ChatMessage(role=MessageRole.USER, content=_USER.format(context=context, question=question)),
+        ChatMessage(role=MessageRole.USER, content=user),
     ]
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["EmbeddingMismatch", "EmptyCollection", "Retriever"]
 
 
-_TRIES = 3
+_TRIES = 10
 
 
 class EmptyCollection(TersusError):
@@ -45,15 +45,15 @@ class Retriever:
     def retrieve(self, question: str, collection: str, top_k: int) -> list[Passage]:
         """The ``top_k`` passages nearest to the question, best first.
 
-        Where chunks were deleted between search and reading, the search is made anew, three times
-        at most; those still missing then are left out, never served stale.
+        Where chunks were deleted between search and reading, the search is made anew; those still
+        missing the third time are left out, never served stale.
 
         Raises:
             UnknownCollection, EmptyCollection: nothing to search in.
             EmbeddingMismatch: vectors of another model than this retriever's.
         """
         vector = None
-        for _ in range(_TRIES):
+        for attempt in range(_TRIES):
             index = self._open(collection)
             if vector is None:
                 vector = embed_query(self._embedding, question)
@@ -62,9 +62,11 @@ class Retriever:
             scores = {chunk_id: score for chunk_id, score in pairs if chunk_id >= 0}
             with self._database.session() as session:
                 chunks = ChunkRepository(session).get(list(scores))
-            if len(chunks) == len(scores):
-                break
-        return [_passage(chunk, scores[chunk.id]) for chunk in chunks]
+            if len(chunks) == len(scores) or (chunks and attempt >= 2):
+                return [_passage(chunk, scores[chunk.id]) for chunk in chunks]
+        raise EmptyCollection(
+            f"all that was found in {collection!r} was replaced before it could be read", hint="ask again"
+        )
 
     def _open(self, collection: str) -> Index:
         found, index = self._store.open(collection)

@@ -9,9 +9,15 @@ from collections.abc import Iterator
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sqlalchemy import delete
+from tersus.eval.crash import COLLECTION, look
 from tersus.indexes import load_snapshot
+from tersus.rag import Tersus, load_settings
+from tersus.rag.ingest.readers import ParsedDocument
 from tersus.rag.ledger import Database
+from tersus.rag.ledger.tables import Vector
 
 from tests.rag.ingest.ingest_fakes import (
     FakeEmbedding,
@@ -141,3 +147,27 @@ def test_an_ingest_killed_while_it_saves_the_index_leaves_the_old_snapshot_and_n
     assert path.read_bytes() != old
     assert len(load_snapshot(path)[0]) == checked_state(database, home, "docs").chunks
     assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_the_crash_report_tells_a_whole_home_from_a_torn_one(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with Tersus(load_settings(home=home), embedding=FakeEmbedding()) as tersus:
+        assert look(home).documents == {}
+        documents = [ParsedDocument(f"id:{n}", "T", sentences(str(n), 40), "text/plain", 1) for n in range(2)]
+        tersus.ingester.ingest_documents(documents[:1], COLLECTION)
+        behind = tersus.store.path(tersus.store.open(COLLECTION)[0]).read_bytes()
+        report = tersus.ingester.ingest_documents(documents, COLLECTION)
+        collection, index = tersus.store.open(COLLECTION)
+        whole = look(home)
+        assert (len(whole.documents), whole.chunks) == (2, len(index))
+        assert report.counts() == {"unchanged": 1, "added": 1}
+        assert (whole.in_index, whole.level, whole.problem) == (len(index), True, None)
+        np.testing.assert_allclose(np.linalg.norm(whole.vectors, axis=1), 1, atol=1e-6)
+        tersus.store.path(collection).write_bytes(behind)
+        assert (look(home).level, look(home).problem) == (False, None)
+        tersus.store.path(collection).write_bytes(behind[:-1])
+        assert "snapshot" in (look(home).problem or "")
+        tersus.store.rebuild(COLLECTION)
+        with tersus.database.session(write=True) as session:
+            session.execute(delete(Vector).where(Vector.chunk_id == int(index.ids()[0])))
+        assert look(home).problem == f"{len(index)} chunks and {len(index) - 1} vectors in SQL"

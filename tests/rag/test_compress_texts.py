@@ -1,0 +1,103 @@
+"""Passages that the caller brings: compressed without an index, accounted for where a database is given."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tersus.compressors import Budget, Passage, load_compressor, load_counter
+from tersus.errors import InvalidInput
+from tersus.rag.compress_texts import compress_passages
+from tersus.rag.ledger import Database
+from tersus.rag.ledger.savings import savings
+
+from tests.rag import fakes
+from tests.rag.fakes import COUNTER, FirstSentence
+
+PASSAGES = [
+    Passage(text="One is first. Two is second.", id="a", title="Numbers", document_id="d", offset=7),
+    Passage(text="Red is warm. Blue is cold. Green is neither."),
+]
+WHOLE = "Numbers\nOne is first. Two is second.\n\nRed is warm. Blue is cold. Green is neither."
+
+
+def run(home: Path, compressor: Any = None, query: str = "Which?", **options: Any) -> Any:
+    settings = fakes.settings(home, price_model="gpt-4o")
+    passages = options.pop("passages", PASSAGES)
+    return compress_passages(query, passages, compressor or FirstSentence(), Budget(), settings, **options)
+
+
+def test_the_result_and_its_row_say_the_same(database: Database, tmp_path: Path) -> None:
+    result = run(tmp_path, database=database)
+    row = fakes.only_row(database)
+    assert result.context == "Numbers\nOne is first.\n\nRed is warm. Green is neither."
+    assert (result.tokens_before, result.tokens_after) == (COUNTER(WHOLE), COUNTER(result.context))
+    assert result.cost_saved == row.cost_saved == result.tokens_saved * Decimal("2.5") / 1_000_000
+    assert (row.id, row.kind, row.outcome, row.collection) == (result.id, "compress", "compressed", None)
+    assert (row.tokens_before, row.tokens_after) == (result.tokens_before, result.tokens_after)
+    assert (row.answer, row.llm_seconds, row.compressor, row.budget) == (
+        None, None, "first_sentence", "adaptive"
+    )  # fmt: skip
+    assert row.passages is not None
+    assert row.passages[0] == {
+        "id": "a", "document": "d", "offset": 7, "title": "Numbers",
+        "kept": [{"start": 0, "end": 13, "score": 0.5}],
+    }  # fmt: skip
+    with database.session() as session:
+        assert savings(session).total.tokens_saved == result.tokens_saved > 0
+
+
+def test_without_a_database_the_figures_are_the_same_and_nothing_is_stored(
+    database: Database, tmp_path: Path
+) -> None:
+    recorded, plain = run(tmp_path, database=database), run(tmp_path)
+    own = {"id": None, "seconds": None}
+    assert {**plain.to_dict(), **own} == {**recorded.to_dict(), **own}
+    assert plain.id == ""
+    assert len(fakes.rows(database)) == 1
+
+
+def test_failures_of_the_compressor_give_the_original(database: Database, tmp_path: Path) -> None:
+    result = run(tmp_path, fakes.raising(RuntimeError("broken")), database=database)
+    row = fakes.only_row(database)
+    assert (result.context, result.outcome, result.cost_saved) == (WHOLE, "fell_back", 0)
+    assert (row.outcome, row.error_code, row.tokens_saved) == ("fell_back", "compressor_failed", 0)
+
+
+def test_an_empty_query_is_refused_where_the_compressor_needs_one(database: Database, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="needs a query"):
+        run(tmp_path, query=" ", database=database)
+    assert fakes.rows(database) == []
+    assert run(tmp_path, load_compressor("none"), query="", database=database).context == WHOLE
+
+
+def test_what_is_no_passage_is_refused_and_the_row_says_so(database: Database, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="Passage"):
+        run(tmp_path, passages=["text"], database=database)
+    row = fakes.only_row(database)
+    assert (row.outcome, row.error_code) == ("failed", "invalid_input")
+
+
+@pytest.mark.parametrize("text", ["half \ud83c a pair. More text.", "a \x00 b. More text.", "🌊. 🌙. متى."])
+def test_any_text_is_compressed_and_its_account_stored(database: Database, tmp_path: Path, text: str) -> None:
+    passages = [Passage(text=text, title=text[:8], document_id=text)]
+    result = run(tmp_path, passages=passages, database=database)
+    row = fakes.only_row(database)
+    assert row.outcome == "compressed"
+    for kept in result.passages[0].kept:
+        assert text[kept.start : kept.end] in result.context
+    assert row.tokens_after == result.tokens_after == COUNTER(result.context)
+
+
+def test_a_counter_of_the_callers_is_used_and_named(database: Database, tmp_path: Path) -> None:
+    result = run(tmp_path, database=database, counter=load_counter("o200k"))
+    assert fakes.only_row(database).tokenizer == result.tokenizer == "o200k"
+    assert result.tokens_before == load_counter("o200k")(WHOLE)
+
+    def words(text: str) -> int:
+        return len(text.split())
+
+    assert run(tmp_path, counter=words).tokens_before == len(WHOLE.split())
+    assert run(tmp_path, counter=words).tokenizer == "words"
