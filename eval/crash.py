@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import signal
 import subprocess
@@ -28,25 +27,11 @@ if TYPE_CHECKING:
 
     from ..rag import Tersus
 
-__all__ = ["CrashProblem", "Found", "Kill", "look", "main", "run"]
+__all__ = ["CrashProblem", "Found", "Kill", "ingest", "look", "main", "run"]
 
 COLLECTION = "demo"
 _READY = "ready"
-_START_SECONDS = 300.0  # importing and loading the model, on a machine that does other things too
-_MODELS = ("TERSUS_MODELS_DIR", "TERSUS_EMBEDDING_MODEL")
 _SAME_VECTOR = 1e-4  # a text's vector differs in the last digits with the texts it shares a batch with
-
-# What `tersus demo` does to make its collection. Models are loaded before the clock starts: a kill
-# during that would prove nothing. The database is made after it.
-_INGEST = f"""
-from tersus.rag import Tersus
-from tersus.rag.ingest.topics import python_topics
-tersus = Tersus()
-tersus.embedding.get_text_embedding("ready")
-documents = python_topics()
-print("{_READY}", flush=True)
-tersus.ingester.ingest_documents(documents, "{COLLECTION}")
-"""
 
 
 class CrashProblem(TersusError):
@@ -57,15 +42,17 @@ class CrashProblem(TersusError):
 
 @dataclass(frozen=True)
 class Found:
-    """What a home holds: each document with its chunks, the chunks' vectors, and the index's ids.
+    """What a home holds: each document with its chunks, the chunks' vectors, and the index.
 
     ``documents``: external id to what is compared; ``vectors``: ``[chunks, dimension]`` in the order of
-    documents and chunks; ``problem``: what contradicts itself, if anything does.
+    documents and chunks; ``level``: whether the saved index holds exactly the chunks' ids; ``problem``:
+    what contradicts itself, if anything does.
     """
 
     documents: dict[str, tuple[Any, ...]]
     vectors: NDArray[np.float32]
     in_index: int
+    level: bool
     problem: str | None
 
     @property
@@ -146,7 +133,7 @@ def run(kills: int, seed: int, notes: Console) -> Iterator[tuple[Found, float] |
             status = process.wait()
             seconds = time.perf_counter() - began
         clean = look(home)
-        if status or clean.problem or not clean.documents:
+        if status or clean.problem or not (clean.documents and clean.level):
             raise CrashProblem(
                 f"the ingest without a kill failed: {clean.problem or f'exit status {status}'}",
                 hint="try: tersus demo",
@@ -158,6 +145,22 @@ def run(kills: int, seed: int, notes: Console) -> Iterator[tuple[Found, float] |
                 f"kill {number} of {kills}, after {moment:.2f} of {seconds:.2f} s ...", highlight=False
             )
             yield _kill(Path(folder) / str(number), moment, clean)
+
+
+def ingest(home: str) -> None:
+    """What ``tersus demo`` does to make its collection; what the processes run that are killed.
+
+    The model is loaded before it says that it is ready and the clock starts: a kill during that would
+    prove nothing. The database is made after it.
+    """
+    from ..rag.ingest.topics import python_topics
+
+    with _tersus(Path(home)) as tersus:
+        tersus.embedding.get_text_embedding(_READY)
+        documents = python_topics()
+        sys.stdout.write(f"{_READY}\n")
+        sys.stdout.flush()
+        tersus.ingester.ingest_documents(documents, COLLECTION)
 
 
 def look(home: Path) -> Found:
@@ -174,7 +177,7 @@ def look(home: Path) -> Found:
     with _tersus(home) as tersus, tersus.database.session() as session:
         collection = CollectionRepository(session).get(COLLECTION)
         if collection is None:
-            return Found({}, np.empty((0, 0), np.float32), 0, None)
+            return Found({}, np.empty((0, 0), np.float32), 0, False, None)
         repository = DocumentRepository(session)
         for external_id in sorted(repository.hashes(collection)):
             document = repository.get(collection, external_id)
@@ -191,19 +194,21 @@ def look(home: Path) -> Found:
     problem = None
     if sorted(stored) != sorted(order):
         problem = f"{len(order)} chunks and {len(stored)} vectors in SQL"
-    in_index = 0
+    in_index: list[int] = []
     try:
-        index, _ = load_snapshot(tersus.store.path(collection))
-        in_index = len(index)
+        in_index = load_snapshot(tersus.store.path(collection))[0].ids().tolist()
     except SnapshotMissing:
         pass  # killed before the first one was written
     except TersusError as error:
         problem = str(error)
     rows = [stored[number] for number in order if number in stored]
-    return Found(documents, np.array(rows, np.float32), in_index, problem)
+    level = in_index == sorted(order)
+    return Found(documents, np.array(rows, np.float32), len(in_index), level, problem)
 
 
 def _kill(home: Path, moment: float, clean: Found) -> Kill:
+    from ..rag.ingest.topics import python_topics
+
     with _ingesting(home) as process:
         try:
             process.wait(moment)
@@ -213,8 +218,6 @@ def _kill(home: Path, moment: float, clean: Found) -> Kill:
     left = look(home)
     whole = left.problem is None and all(clean.documents.get(k) == v for k, v in left.documents.items())
     with _tersus(home) as tersus:
-        from ..rag.ingest.topics import python_topics
-
         tersus.ingester.ingest_documents(python_topics(), COLLECTION)
     after = look(home)
     return Kill(
@@ -237,7 +240,7 @@ def _equal(found: Found, clean: Found) -> bool:
     return (
         found.problem is None
         and found.documents == clean.documents
-        and found.in_index == clean.in_index == clean.chunks
+        and found.level
         and found.vectors.shape == clean.vectors.shape
         and bool(np.abs(found.vectors - clean.vectors).max(initial=0) < _SAME_VECTOR)
     )
@@ -245,15 +248,9 @@ def _equal(found: Found, clean: Found) -> bool:
 
 def _ingesting(home: Path) -> subprocess.Popen[str]:
     """A process that is about to ingest into ``home``; it has loaded everything."""
-    home.mkdir()
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("TERSUS_") or k in _MODELS}
-    process = subprocess.Popen(  # noqa: S603 - our own words only
-        [sys.executable, "-P", "-c", _INGEST],
-        env={**environment, "TERSUS_HOME": str(home)},
-        cwd=home,  # no tersus.toml is here
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    program = f"import sys; from {__spec__.name if __spec__ else __name__} import ingest; ingest(sys.argv[1])"
+    command = [sys.executable, "-P", "-c", program, str(home)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own words only
     assert process.stdout is not None  # noqa: S101 - a pipe
     if process.stdout.readline().strip() != _READY:
         process.kill()
@@ -265,7 +262,8 @@ def _ingesting(home: Path) -> subprocess.Popen[str]:
 def _tersus(home: Path) -> Tersus:
     from ..rag import Tersus, load_settings
 
-    return Tersus(load_settings(home=home))
+    # The settings in force, but never a database other than the one in this home.
+    return Tersus(load_settings(home=home).model_copy(update={"database_url": None}))
 
 
 def _print(kills: Sequence[Kill], clean: Found, seconds: float) -> None:
