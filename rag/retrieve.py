@@ -62,7 +62,7 @@ class Retriever:
             scores = {chunk_id: score for chunk_id, score in pairs if chunk_id >= 0}
             with self._database.session() as session:
                 chunks = ChunkRepository(session).get(list(scores))
-            if len(chunks) == len(scores) or (chunks and attempt >= 2):
+            if chunks and (len(chunks) == len(scores) or attempt >= 2):
                 return [_passage(chunk, scores[chunk.id]) for chunk in chunks]
         raise EmptyCollection(
             f"all that was found in {collection!r} was replaced before it could be read", hint="ask again"

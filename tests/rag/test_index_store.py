@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tersus.indexes import SnapshotNotWritten, load_snapshot, read_snapshot_info, save_snapshot
+from tersus.indexes import Index, SnapshotNotWritten, load_snapshot, read_snapshot_info, save_snapshot
 from tersus.rag.index_store import IndexStore
 from tersus.rag.ledger import CollectionRepository, Database
 from tersus.rag.ledger.errors import UnknownCollection
@@ -99,6 +99,27 @@ def test_an_index_catches_up_with_every_change(
     fakes.fill(corpus)
     assert_true_to_sql(store, corpus)
     assert log.text == ""
+
+
+def test_an_index_never_holds_less_than_sql_while_it_catches_up(
+    database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fakes.add_document(database, "single", "a", ["The first version.", "Its end."])
+    store = IndexStore(folder, database)
+    store.open("single")
+    fakes.add_document(database, "single", "a", ["The second version."])
+    sizes = []
+    for name in ("add", "remove"):
+        change_of = getattr(Index, name)
+
+        def watched(self: Index, *values: Any, change_of: Any = change_of) -> Any:
+            result = change_of(self, *values)
+            sizes.append(len(self))
+            return result
+
+        monkeypatch.setattr(Index, name, watched)
+    store.open("single")
+    assert sizes == [3, 1]
 
 
 def flip(path: Path) -> None:
