@@ -190,7 +190,7 @@ def ingest_in_process(
     wires: Connection,
     wait: bool = False,
 ) -> None:
-    """For a process of its own: ingest as soon as it is told to, send each progress, and then the counts.
+    """For a process of its own: ingest when told to, tell of each batch embedded, and then the counts.
 
     With ``wait`` it does not end by itself.
     """
@@ -198,7 +198,8 @@ def ingest_in_process(
     one = ingester(database, Path(home), FakeEmbedding(seconds=seconds))
 
     def tell(progress: Progress) -> None:
-        wires.send(progress.chunks)
+        if progress.latest is None:
+            wires.send(progress.chunks)
 
     wires.send("ready")
     wires.recv()

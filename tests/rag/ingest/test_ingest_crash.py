@@ -32,6 +32,7 @@ from tests.rag.ingest.ingest_fakes import (
 
 FILES = 24
 KILLS = 6
+BATCHES = 7  # about how many are embedded; each flush has one or two, and then writes to SQL
 SLOW = 0.004  # seconds each ten embeddings take: part of the kills fall into it, the others into SQL
 
 
@@ -63,7 +64,7 @@ def kill_one(
     chance: random.Random,
     victims: list[ForkServerProcess],
 ) -> None:
-    """Start an ingest, and kill it a random moment after a random one of its signs of life.
+    """Start an ingest, and kill it a random moment after a random one of its batches was embedded.
 
     It never ends by itself, so that what ends it is the kill, even where that comes late.
     """
@@ -76,10 +77,10 @@ def kill_one(
     theirs.close()
     assert wire.recv() == "ready"
     wire.send("go")
-    for _ in range(chance.randrange(FILES)):
+    for _ in range(chance.randrange(BATCHES)):
         if isinstance(wire.recv(), dict):
             break
-    time.sleep(chance.uniform(0, 8 * SLOW))
+    time.sleep(chance.uniform(0, 20 * SLOW))
     process.kill()
     process.join()
     assert process.exitcode == -signal.SIGKILL
@@ -92,7 +93,7 @@ def assert_only_whole_documents(found: State, clean: State) -> None:
 def test_after_every_kill_documents_are_whole_and_the_next_ingest_completes_them(
     database: Database, address: str, tmp_path: Path, folder: Path, victims: list[ForkServerProcess]
 ) -> None:
-    chance = random.Random(20)
+    chance = random.Random(21)
     home = tmp_path / "home"
     ingester(database, home).ingest_files([folder], "clean")
     clean = checked_state(database, home, "clean")
