@@ -99,12 +99,7 @@ class Compressor(ABC):
 
         Returns one :class:`Compression` a query. Raises as :meth:`compress` does.
         """
-        if isinstance(queries, str) or len(queries) != len(passages):
-            raise InvalidInput("compress_batch needs a list of queries and one list of passages for each")
-        counter = counter or load_counter()
-        renderer = renderer or render_context
-        budget = budget or Budget()
-        tasks = [self._task(*pair, budget, counter, renderer) for pair in zip(queries, passages, strict=True)]
+        tasks = self._tasks(queries, passages, budget, counter, renderer)
         started = time.perf_counter()
         todo = [task for task in tasks if task.tokens_before]
         drafts = iter(self._compress_batch(todo) if todo else [])
@@ -120,6 +115,21 @@ class Compressor(ABC):
     @abstractmethod
     def _compress_batch(self, tasks: Sequence[Task]) -> Sequence[Draft]:
         """One draft a task; every task has at least one token to work on."""
+
+    def _tasks(
+        self,
+        queries: Sequence[str],
+        passages: Sequence[Sequence[Passage]],
+        budget: Budget | None,
+        counter: TokenCounter | None,
+        renderer: Renderer | None,
+    ) -> list[Task]:
+        if isinstance(queries, str) or len(queries) != len(passages):
+            raise InvalidInput("a batch needs a list of queries and one list of passages for each")
+        counter = counter or load_counter()
+        renderer = renderer or render_context
+        budget = budget or Budget()
+        return [self._task(*pair, budget, counter, renderer) for pair in zip(queries, passages, strict=True)]
 
     def _task(
         self,

@@ -9,8 +9,10 @@ from typing import ClassVar, Literal
 
 from .base import Compressor, ContractViolation, Draft, Task
 from .budget import Budget, Calibration, CalibrationMissing
+from .render import Renderer
 from .select import select_above, select_within
-from .types import CompressedPassage, Span
+from .tokens import TokenCounter
+from .types import CompressedPassage, Passage, Span
 
 __all__ = ["Candidates", "ExtractiveCompressor"]
 
@@ -33,6 +35,35 @@ class ExtractiveCompressor(Compressor):
     @abstractmethod
     def _score_batch(self, tasks: Sequence[Task]) -> Sequence[Candidates]:
         """The scored spans of every passage of every task; scores are finite, higher is more useful."""
+
+    def score(
+        self,
+        query: str,
+        passages: Sequence[Passage],
+        *,
+        counter: TokenCounter | None = None,
+        renderer: Renderer | None = None,
+    ) -> Candidates:
+        """Every candidate span of every passage with its score, before any budget: what calibration,
+        ranking metrics and rerankers read.
+
+        Raises as :meth:`compress` does.
+        """
+        return self.score_batch([query], [passages], counter=counter, renderer=renderer)[0]
+
+    def score_batch(
+        self,
+        queries: Sequence[str],
+        passages: Sequence[Sequence[Passage]],
+        *,
+        counter: TokenCounter | None = None,
+        renderer: Renderer | None = None,
+    ) -> list[Candidates]:
+        """:meth:`score` for many queries at once: ``passages[i]`` belong to ``queries[i]``."""
+        tasks = self._tasks(queries, passages, None, counter, renderer)
+        todo = [task for task in tasks if task.tokens_before]
+        scored = iter(self._score_batch(todo) if todo else [])
+        return [next(scored) if task.tokens_before else [[] for _ in task.passages] for task in tasks]
 
     def _compress_batch(self, tasks: Sequence[Task]) -> Sequence[Draft]:
         whole = [self._keeps_all(task) for task in tasks]
