@@ -1,0 +1,7 @@
+"""The trained sentence classifier."""
+
+from __future__ import annotations
+
+from .compressor import ExitCompressor
+
+__all__ = ["ExitCompressor"]

@@ -1,0 +1,1 @@
+"""Training of the ``exit`` compressor: samples, losses, the loop, what is chosen and shipped."""
