@@ -11,6 +11,7 @@ from __future__ import annotations
 from .base import Compressor, ContractViolation, Draft, Task
 from .budget import Budget, Calibration, CalibrationMissing
 from .extractive import Candidates, ExtractiveCompressor
+from .protection import KeepTooSlow, Protection
 from .registry import (
     CompressorBroken,
     UnknownCompressor,
@@ -34,7 +35,9 @@ __all__ = [
     "ContractViolation",
     "Draft",
     "ExtractiveCompressor",
+    "KeepTooSlow",
     "Passage",
+    "Protection",
     "Renderer",
     "Span",
     "Task",

@@ -5,46 +5,18 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from ..errors import InvalidInput, TersusError
+from ..errors import InvalidInput
 from .budget import Budget
+from .contract import ContractViolation, check_passages
+from .protection import Protection
 from .render import Renderer, render_context
+from .task import Draft, Task, join_reasons
 from .tokens import TokenCounter, load_counter
 from .types import CompressedPassage, Compression, Passage
 
 __all__ = ["Compressor", "ContractViolation", "Draft", "Task"]
-
-
-class ContractViolation(TersusError):
-    """A compressor returned something that the contract rules out: a defect in that compressor."""
-
-    code = "compressor_contract"
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One query with its passages and everything that a compressor needs to keep its budget."""
-
-    query: str
-    passages: Sequence[Passage]
-    budget: Budget
-    counter: TokenCounter
-    renderer: Renderer
-    tokens_before: int
-
-    def tokens(self, passages: Sequence[CompressedPassage]) -> int:
-        """Tokens of the context that these passages render to."""
-        return self.counter(self.renderer(passages))
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A compressor's answer to one task, before it is measured."""
-
-    passages: Sequence[CompressedPassage]
-    reason: str | None = None
 
 
 class Compressor(ABC):
@@ -68,6 +40,7 @@ class Compressor(ABC):
         passages: Sequence[Passage],
         budget: Budget | None = None,
         *,
+        protection: Protection | None = None,
         counter: TokenCounter | None = None,
         renderer: Renderer | None = None,
     ) -> Compression:
@@ -77,14 +50,18 @@ class Compressor(ABC):
             query: the question; may be empty only where ``needs_query`` is false.
             passages: in the order in which they are to be sent.
             budget: how much may stay; the compressor's own threshold by default.
+            protection: what stays besides the best; nothing by default.
             counter: the target model's token counter; cl100k by default.
             renderer: how the prompt renders its context; title and text by default.
 
         Raises:
             InvalidInput: wrong types, or an empty query.
+            KeepTooSlow: a pattern of ``protection`` takes too long on these passages.
             CalibrationMissing: ``budget.risk`` without a calibration for this compressor.
         """
-        return self.compress_batch([query], [passages], budget, counter=counter, renderer=renderer)[0]
+        return self.compress_batch(
+            [query], [passages], budget, protection=protection, counter=counter, renderer=renderer
+        )[0]
 
     def compress_batch(
         self,
@@ -92,6 +69,7 @@ class Compressor(ABC):
         passages: Sequence[Sequence[Passage]],
         budget: Budget | None = None,
         *,
+        protection: Protection | None = None,
         counter: TokenCounter | None = None,
         renderer: Renderer | None = None,
     ) -> list[Compression]:
@@ -99,7 +77,7 @@ class Compressor(ABC):
 
         Returns one :class:`Compression` a query. Raises as :meth:`compress` does.
         """
-        tasks = self._tasks(queries, passages, budget, counter, renderer)
+        tasks = self._tasks(queries, passages, budget, counter, renderer, protection)
         started = time.perf_counter()
         todo = [task for task in tasks if task.tokens_before]
         drafts = iter(self._compress_batch(todo) if todo else [])
@@ -112,6 +90,20 @@ class Compressor(ABC):
             for task in tasks
         ]
 
+    def accepts(self, query: str) -> bool:
+        """Whether it can work with this query: with an empty one only where ``needs_query`` is false."""
+        return not self.needs_query or bool(query.strip())
+
+    def check_query(self, query: object) -> None:
+        """Refuse what :meth:`accepts` does not, before any work; raises InvalidInput."""
+        if not isinstance(query, str):
+            raise InvalidInput(f"the query must be str, got {type(query).__name__}")
+        if not self.accepts(query):
+            raise InvalidInput(
+                f"{self.name} needs a query, and this one is empty",
+                hint="say what the passages are to answer",
+            )
+
     @abstractmethod
     def _compress_batch(self, tasks: Sequence[Task]) -> Sequence[Draft]:
         """One draft a task; every task has at least one token to work on."""
@@ -123,13 +115,18 @@ class Compressor(ABC):
         budget: Budget | None,
         counter: TokenCounter | None,
         renderer: Renderer | None,
+        protection: Protection | None = None,
     ) -> list[Task]:
         if isinstance(queries, str) or len(queries) != len(passages):
             raise InvalidInput("a batch needs a list of queries and one list of passages for each")
         counter = counter or load_counter()
         renderer = renderer or render_context
         budget = budget or Budget()
-        return [self._task(*pair, budget, counter, renderer) for pair in zip(queries, passages, strict=True)]
+        protection = protection or Protection()
+        return [
+            self._task(*pair, budget, counter, renderer, protection)
+            for pair in zip(queries, passages, strict=True)
+        ]
 
     def _task(
         self,
@@ -138,44 +135,26 @@ class Compressor(ABC):
         budget: Budget,
         counter: TokenCounter,
         renderer: Renderer,
+        protection: Protection,
     ) -> Task:
-        if not isinstance(query, str):
-            raise InvalidInput(f"the query must be str, got {type(query).__name__}")
+        self.check_query(query)
         if isinstance(passages, (str, Passage)) or not all(isinstance(p, Passage) for p in passages):
             raise InvalidInput("passages must be a sequence of Passage", hint="[Passage(text=...), ...]")
-        if self.needs_query and not query.strip():
-            raise InvalidInput(f"{self.name} needs a query, and this one is empty")
         whole = renderer([CompressedPassage.whole(p) for p in passages])
-        return Task(query, tuple(passages), budget, counter, renderer, counter(whole))
+        return Task(query, tuple(passages), budget, counter, renderer, counter(whole), protection)
 
     def _measure(self, task: Task, draft: Draft, seconds: float) -> Compression:
         passages = tuple(draft.passages)
-        _check(task, passages, self.name)
+        check_passages(task, passages, self.name)
         text = task.renderer(passages)
         after = task.counter(text)
         limit = task.budget.max_tokens
         if limit is not None and after > limit:
             raise ContractViolation(f"{self.name} sent {after} tokens where max_tokens was {limit}")
-        return Compression(passages, text, task.tokens_before, after, seconds, self.name, draft.reason)
+        reason = join_reasons(draft.reason, task.protection.loss(passages))
+        return Compression(passages, text, task.tokens_before, after, seconds, self.name, reason)
 
     def _nothing(self, task: Task) -> Compression:
         passages = tuple(CompressedPassage.of(p, []) for p in task.passages)
         reason = "all passages are empty" if passages else "no passages were given"
         return Compression(passages, "", 0, 0, 0.0, self.name, reason)
-
-
-def _check(task: Task, passages: Sequence[CompressedPassage], name: str) -> None:
-    if len(passages) != len(task.passages):
-        raise ContractViolation(f"{name} returned {len(passages)} passages for {len(task.passages)}")
-    for given, got in zip(task.passages, passages, strict=True):
-        if got.source is not given:
-            raise ContractViolation(f"{name} changed the order or the source of its passages")
-        if got.kept is None:
-            continue
-        last = 0
-        for span in got.kept:
-            if span.start < last or span.end > len(given.text):
-                raise ContractViolation(f"{name} kept spans that overlap or reach beyond their passage")
-            last = span.end
-        if got.text != " ".join(given.text[s.start : s.end] for s in got.kept):
-            raise ContractViolation(f"{name} sent text that is not the spans it kept")

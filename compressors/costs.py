@@ -2,51 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import Task
-from .types import CompressedPassage, Span
+from .ranking import Ranking
+from .task import Task
+from .types import CompressedPassage
 
 __all__ = ["Costs"]
 
 
 class Costs:
-    """The candidates of one task as flat lists, in reading order, with their costs in tokens.
+    """What each span of a ranking costs in tokens.
 
-    ``spans[i]`` belongs to passage ``passage[i]`` and costs ``tokens[i]``; the first
-    span kept of a passage also costs ``overhead[passage]`` (title and separators). The
-    sum errs by a few tokens, because tokenizers merge across joins.
+    Span ``i`` costs ``tokens[i]``; the first span kept of a passage also costs
+    ``overhead[passage]`` (title and separator). The sum errs by a few tokens, because
+    tokenizers merge across joins, and no separator stands before the first passage.
     """
 
-    def __init__(self, task: Task, candidates: Sequence[Sequence[Span]]) -> None:
-        self.spans: list[Span] = []
-        self.passage: list[int] = []
-        self.tokens: list[int] = []
-        self.overhead: list[int] = []
-        for number, (passage, spans) in enumerate(zip(task.passages, candidates, strict=True)):
-            for span in spans:
-                self.spans.append(span)
-                self.passage.append(number)
-                self.tokens.append(task.counter(" " + passage.text[span.start : span.end]))
-            self.overhead.append(0)
-            if spans:
-                alone = CompressedPassage.of(passage, spans[:1])
-                # One more for the empty line between two passages.
-                self.overhead[-1] = max(0, task.tokens([alone]) - task.counter(alone.text)) + 1
-        self._by_score = sorted(range(len(self.spans)), key=lambda i: (-self.spans[i].score, i))
+    def __init__(self, task: Task, ranking: Ranking) -> None:
+        self.ranking = ranking
+        self.passage = ranking.passage
+        texts = [p.text for p in task.passages]
+        self.tokens = [
+            task.counter(" " + texts[number][span.start : span.end])
+            for number, span in zip(ranking.passage, ranking.spans, strict=True)
+        ]
+        self.overhead = [0] * len(texts)
+        for i, (number, span) in enumerate(zip(ranking.passage, ranking.spans, strict=True)):
+            if i == 0 or ranking.passage[i - 1] != number:
+                alone = CompressedPassage.of(task.passages[number], [span])
+                # What a second block adds to a first: the separator merges with the tokens around it.
+                added = task.tokens([alone, alone]) - task.tokens([alone]) - self.tokens[i]
+                self.overhead[number] = max(0, added)
 
-    def best(self) -> int:
-        """The span with the highest score."""
-        return self._by_score[0]
+    def values(self) -> NDArray[np.float64]:
+        """What each span is worth where a sum decides.
 
-    def ranks(self) -> NDArray[np.float64]:
-        """The place of each span by falling score, from 0."""
-        ranks = np.empty(len(self.spans))
-        ranks[self._by_score] = np.arange(len(self.spans))
-        return ranks
+        A protected span outweighs all that are not; else the worth halves from one place in the order to
+        the next, so that a better span outweighs all lesser ones together, as in greedy choice.
+        """
+        places: dict[int, int] = {}
+        for i, _ in self.ranking.order:
+            places.setdefault(i, len(places))
+        halved = 0.5 ** np.array([places[i] for i in range(len(places))], dtype=np.float64)
+        protected = np.array([i in self.ranking.protected for i in range(len(places))], dtype=np.float64)
+        return 2 * protected + np.maximum(halved, 1e-15)
 
     def estimate(self, chosen: Iterable[int]) -> int:
         """Tokens of a set of spans, by number."""
@@ -55,18 +58,19 @@ class Costs:
         return sum(self.tokens[i] for i in chosen) + sum(self.overhead[p] for p in opened)
 
     def greedy(self, limit: int) -> list[int]:
-        """Spans by falling score, each taken if it still fits under ``limit``."""
-        total, opened, chosen = 0, set[int](), list[int]()
-        for i in self._by_score:
+        """Spans in the ranking's order, each taken if it still fits under ``limit``."""
+        total, opened = 0, set[int]()
+        chosen: dict[int, None] = {}
+        for i, owner in self.ranking.order:
             passage = self.passage[i]
             cost = self.tokens[i] + (0 if passage in opened else self.overhead[passage])
-            if total + cost <= limit:
+            if i not in chosen and (owner == i or owner in chosen) and total + cost <= limit:
                 total += cost
                 opened.add(passage)
-                chosen.append(i)
-        return chosen
+                chosen[i] = None
+        return list(chosen)
 
     def best_of_the_short(self) -> int:
-        """Where no span fits: the best-scored of those at most twice as long as the shortest."""
+        """Where no span fits: the best of those at most twice as long as the shortest."""
         whole = [t + self.overhead[p] for t, p in zip(self.tokens, self.passage, strict=True)]
-        return next(i for i in self._by_score if whole[i] <= 2 * min(whole))
+        return next(i for i, owner in self.ranking.order if owner == i and whole[i] <= 2 * min(whole))

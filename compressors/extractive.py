@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import ClassVar, Literal
 
-from .base import Compressor, ContractViolation, Draft, Task
+from .base import Compressor, Draft, Task
 from .budget import Budget, Calibration, CalibrationMissing
+from .contract import check_scores
 from .render import Renderer
 from .select import select_above, select_within
 from .tokens import TokenCounter
@@ -31,6 +32,11 @@ class ExtractiveCompressor(Compressor):
     def fingerprint(self) -> str:
         """Names the scorer and its weights; a :class:`Calibration` holds for one fingerprint only."""
         return self.name
+
+    @property
+    def shipped_calibrations(self) -> Sequence[Calibration]:
+        """Calibrations that come with the weights: used, and named, where the user has stored none."""
+        return ()
 
     @abstractmethod
     def _score_batch(self, tasks: Sequence[Task]) -> Sequence[Candidates]:
@@ -62,7 +68,7 @@ class ExtractiveCompressor(Compressor):
         """:meth:`score` for many queries at once: ``passages[i]`` belong to ``queries[i]``."""
         tasks = self._tasks(queries, passages, None, counter, renderer)
         todo = [task for task in tasks if task.tokens_before]
-        scored = iter(self._score_batch(todo) if todo else [])
+        scored = self._scored(todo)
         return [next(scored) if task.tokens_before else [[] for _ in task.passages] for task in tasks]
 
     def _compress_batch(self, tasks: Sequence[Task]) -> Sequence[Draft]:
@@ -70,13 +76,19 @@ class ExtractiveCompressor(Compressor):
         todo = [task for task, reason in zip(tasks, whole, strict=True) if reason is None]
         for task in todo:
             self._threshold(task.budget)  # refuse a missing calibration before the work, not after
-        scored = iter(self._score_batch(todo) if todo else [])
+        scored = self._scored(todo)
         return [
             self._select(task, next(scored))
             if reason is None
             else Draft([CompressedPassage.whole(p) for p in task.passages], reason)
             for task, reason in zip(tasks, whole, strict=True)
         ]
+
+    def _scored(self, tasks: Sequence[Task]) -> Iterator[Candidates]:
+        """The candidates of each task; here, because a score without order may drop its span unseen."""
+        for candidates in self._score_batch(tasks) if tasks else ():
+            check_scores(chain.from_iterable(candidates), self.name)
+            yield candidates
 
     def _keeps_all(self, task: Task) -> str | None:
         """Why the budget allows everything, where it does: then nothing needs to be scored."""
@@ -88,9 +100,6 @@ class ExtractiveCompressor(Compressor):
         return None
 
     def _select(self, task: Task, candidates: Candidates) -> Draft:
-        for spans in candidates:
-            if not all(math.isfinite(span.score) for span in spans):
-                raise ContractViolation(f"{self.name} gave a score that is not a finite number")
         threshold = self._threshold(task.budget)
         if threshold is not None:
             return select_above(task, candidates, threshold)

@@ -23,11 +23,10 @@ def best_sets(costs: Costs, low: float, high: float) -> Iterator[list[int]]:
     span of it taken, whose overhead is paid once. O(spans x high) time and memory.
     """
     size = int(high) + _ERROR + 1
-    count = len(costs.spans)
+    count = len(costs.tokens)
     if count == 0 or size <= 0 or count * size > _MAX_CELLS:
         return
-    # Halving from rank to rank: a better span outweighs all lesser ones together, as in greedy choice.
-    value = np.maximum(0.5 ** costs.ranks(), 1e-15)
+    value = costs.values()
     # choice[i, t]: 0 span i not taken, 1 taken as one of several, 2 taken as the first of its passage
     choice = np.zeros((count, size), dtype=np.int8)
     from_open = np.zeros((len(costs.overhead), size), dtype=bool)
@@ -64,10 +63,10 @@ def _trace(costs: Costs, choice: np.ndarray, from_open: np.ndarray, total: int) 
     """Walk back from ``total`` tokens, passage by passage, to the spans that make it up."""
     chosen: list[int] = []
     inside = False
-    i = len(costs.spans) - 1
+    last = i = len(costs.tokens) - 1
     while i >= 0:
         passage = costs.passage[i]
-        if i == len(costs.spans) - 1 or costs.passage[i + 1] != passage:
+        if i == last or costs.passage[i + 1] != passage:
             inside = bool(from_open[passage, total])
         if inside and choice[i, total]:
             chosen.append(i)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, SupportsFloat
 
 from ..errors import InvalidInput
 
@@ -39,15 +40,38 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """``text[start:end]`` of a passage, with the score its compressor gave it (higher is more useful)."""
+    """``text[start:end]`` of a passage, with the score its compressor gave it (higher is more useful).
+
+    Numbers of other types, such as NumPy's, become plain ones, which JSON and SQL take.
+    """
 
     start: int
     end: int
     score: float = 0.0
 
     def __post_init__(self) -> None:
+        for name in ("start", "end"):
+            object.__setattr__(self, name, _whole_number(name, getattr(self, name)))
+        object.__setattr__(self, "score", _real_number(self.score))
         if not 0 <= self.start < self.end:
             raise InvalidInput(f"a span needs 0 <= start < end, got {self.start}..{self.end}")
+
+
+def _whole_number(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError as error:
+        raise InvalidInput(f"a span's {name} must be a whole number, got {value!r:.80}") from error
+
+
+def _real_number(value: Any) -> float:
+    # float() would read text too; NaN passes, for the contract refuses it with the compressor's name
+    if not isinstance(value, SupportsFloat):
+        raise InvalidInput(f"a span's score must be a number, got {value!r:.80}")
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidInput(f"a span's score must be a number, got {value!r:.80}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from ..compressors import Span, counter_name
+from ..compressors import counter_name
 from ..errors import TersusError
 from .failopen import Context
 from .ledger import Database, NewQuery, QueryRepository
@@ -72,7 +72,7 @@ class Account:
                     "document": p.source.document_id,
                     "offset": p.source.offset,
                     "title": p.source.title,
-                    "kept": None if p.kept is None else [_span(span) for span in p.kept],
+                    "kept": None if p.kept is None else [asdict(span) for span in p.kept],
                 }
                 for p in context.passages
             ],
@@ -138,8 +138,3 @@ class Account:
             QueryRepository(session).finish(
                 self.id, **{**self.known, **timed, "total_seconds": self.total(), **values}
             )
-
-
-def _span(span: Span) -> dict[str, float]:
-    # Plain numbers: a compressor's may be NumPy's, which JSON does not take.
-    return {"start": int(span.start), "end": int(span.end), "score": float(span.score)}

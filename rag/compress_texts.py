@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..compressors import Budget, Compressor, Passage, TokenCounter, counter_name, render_context
-from ..errors import InvalidInput
+from ..compressors import (
+    Budget,
+    Compressor,
+    Passage,
+    Protection,
+    TokenCounter,
+    counter_name,
+    render_context,
+)
 from .account import Account, price_of
-from .failopen import Context, compress_or_original
+from .failopen import compress_or_original
 from .ledger import Database
 from .llm import Usage, target_tokenizer
 from .prices import cost_of_saved
 from .results import QueryResult, Seconds
+from .risk import resolve_budget
 from .settings import Settings
 
 __all__ = ["compress_passages"]
@@ -24,21 +32,25 @@ def compress_passages(
     budget: Budget,
     settings: Settings,
     *,
+    protection: Protection | None = None,
     database: Database | None = None,
     counter: TokenCounter | None = None,
 ) -> QueryResult:
     """Compress ``passages`` for ``query``; fail-open as in the pipeline.
 
-    With a ``database`` one row of kind ``compress`` is written; without, nothing is.
+    ``protection`` is the settings' where None. With a ``database`` one row of kind
+    ``compress`` is written; without, nothing is.
 
     Raises:
         InvalidInput: an empty query where the compressor needs one.
+        CalibrationMissing: ``budget.risk`` without a calibration for this compressor.
         DatabaseError: the row could not be written.
     """
-    if compressor.needs_query and not query.strip():
-        raise InvalidInput(f"{compressor.name} needs a query, and this one is empty")
+    compressor.check_query(query)
+    resolved = resolve_budget(budget, compressor, settings, database=database)
     counter = counter or target_tokenizer(settings, substitute=True)
     model = settings.llm_model
+    price_model, price = price_of(settings, model)
     account = None
     if database is not None:
         account = Account.open(
@@ -52,16 +64,28 @@ def compress_passages(
             budget=str(budget),
         )
     try:
-        context = _compress(query, passages, compressor, budget, settings, counter)
+        context = compress_or_original(
+            compressor,
+            query,
+            passages,
+            resolved.budget,
+            counter=counter,
+            renderer=render_context,
+            timeout=settings.compress_timeout,
+            protection=protection or settings.protection,
+        )
+        context = resolved.noted(context)
+        cost = None
         if account is not None:
             account.seconds["compress"] = context.seconds
             account.note(context)
-            account.close(context, Usage(), None)
+            cost = account.close(context, Usage(), None)
+        elif price is not None:
+            cost = cost_of_saved(context.tokens_before - context.tokens_after, price)
     except BaseException as error:
         if account is not None:
             account.fail(error)
         raise
-    price_model, price = price_of(settings, model)
     return QueryResult(
         id=account.id if account else "",
         question=query,
@@ -80,25 +104,6 @@ def compress_passages(
         model=model,
         price_model=price_model if price else None,
         input_price=price.input if price else None,
-        cost_saved=cost_of_saved(context.tokens_before - context.tokens_after, price) if price else None,
+        cost_saved=cost,
         seconds=Seconds(compress=context.seconds),
-    )
-
-
-def _compress(
-    query: str,
-    passages: Sequence[Passage],
-    compressor: Compressor,
-    budget: Budget,
-    settings: Settings,
-    counter: TokenCounter,
-) -> Context:
-    return compress_or_original(
-        compressor,
-        query,
-        passages,
-        budget,
-        counter=counter,
-        renderer=render_context,
-        timeout=settings.compress_timeout,
     )

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
-from llama_index.core.bridge.pydantic import ConfigDict, Field, PrivateAttr
+from llama_index.core.bridge.pydantic import ConfigDict, Field, PlainSerializer, PrivateAttr
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import BaseNode, ImageNode, MetadataMode, NodeWithScore, QueryBundle
+from pydantic import PlainValidator
 
 from ..compressors import (
     Budget,
     CompressedPassage,
     Compressor,
     Passage,
+    Protection,
     Renderer,
     TokenCounter,
     load_compressor,
     load_counter,
 )
+from .calibration_json import calibration_dict, read_calibration
 from .failopen import Context, compress_or_original
+from .risk import Resolved, resolve_budget
 
 __all__ = ["METADATA_KEY", "TersusPostprocessor"]
 
 METADATA_KEY = "tersus"
 """Where the account of the compression stands in each node's metadata; hidden from LLM and embedding."""
+
+# LlamaIndex stores its components as JSON. Any: pydantic stumbles over the dataclass's field ``date: date``.
+_Calibration = Annotated[Any, PlainValidator(read_calibration), PlainSerializer(calibration_dict)]
 
 
 class TersusPostprocessor(BaseNodePostprocessor):
@@ -41,7 +48,9 @@ class TersusPostprocessor(BaseNodePostprocessor):
     after, counted as LlamaIndex sends them, with their metadata. Nodes without text, and those
     with a picture or a recording, pass through. Where compression fails, saves nothing or
     would leave nothing, the original nodes come back. Sync and async; safe to share
-    between threads. Options are set once, here: a wrong or unknown one is refused.
+    between threads. Options are set once, here: a wrong or unknown one is refused. A ``risk``
+    needs a calibration: one that is given, or that ``tersus calibrate`` stored in the settings'
+    database for ``collection`` or for any, or that comes with the compressor.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -49,6 +58,26 @@ class TersusPostprocessor(BaseNodePostprocessor):
     compressor: str = Field(default="similarity", frozen=True, description="Name of an installed compressor.")
     ratio: float | None = Field(default=None, frozen=True, description="Share of the tokens to keep.")
     max_tokens: int | None = Field(default=None, frozen=True, description="Most tokens of context to keep.")
+    risk: float | _Calibration | None = Field(
+        default=None, frozen=True, description="Share of questions that may lose their answer."
+    )
+    collection: str | None = Field(
+        default=None, frozen=True, description="Whose calibration is used; that for any collection otherwise."
+    )
+    keep: list[str] = Field(
+        default_factory=list, frozen=True, description="Regular expressions; text that they match stays."
+    )
+    protect_titles: bool = Field(
+        default=False, frozen=True, description="What is kept of a text brings the heading that opens it."
+    )
+    protect_headings: bool = Field(
+        default=False, frozen=True, description="What is kept brings the headings of its section."
+    )
+    protect_antecedents: bool = Field(
+        default=False,
+        frozen=True,
+        description="A kept sentence that begins with a pronoun brings the first of its passage.",
+    )
     tokenizer: str = Field(
         default="cl100k", frozen=True, description="cl100k, o200k, a folder or a hub name."
     )
@@ -59,13 +88,28 @@ class TersusPostprocessor(BaseNodePostprocessor):
 
     _compressor: Compressor = PrivateAttr()
     _budget: Budget = PrivateAttr()
+    _resolved: Resolved = PrivateAttr()
+    _protection: Protection = PrivateAttr()
     _counter: TokenCounter = PrivateAttr()
 
     def model_post_init(self, context: Any) -> None:
-        """Refuse a wrong name or budget here, not in the middle of a query."""
+        """Refuse a wrong name, budget or pattern here, not in the middle of a query."""
         super().model_post_init(context)
         self._compressor = load_compressor(self.compressor, **self.options)
-        self._budget = Budget(ratio=self.ratio, max_tokens=self.max_tokens)
+        self._budget = Budget(ratio=self.ratio, max_tokens=self.max_tokens, risk=self.risk)
+        self._resolved = Resolved(self._budget)
+        if self.risk is not None:
+            from .settings import load_settings
+
+            self._resolved = resolve_budget(
+                self._budget, self._compressor, load_settings(), collection=self.collection
+            )
+        self._protection = Protection(
+            keep=self.keep,
+            titles=self.protect_titles,
+            headings=self.protect_headings,
+            antecedents=self.protect_antecedents,
+        )
         self._counter = load_counter(self.tokenizer)
 
     @classmethod
@@ -78,20 +122,22 @@ class TersusPostprocessor(BaseNodePostprocessor):
     ) -> list[NodeWithScore]:
         query = query_bundle.query_str if query_bundle else ""
         texts = {number: node.node for number, node in enumerate(nodes) if _is_text(node.node)}
-        if not texts or (self._compressor.needs_query and not query.strip()):
+        if not texts or not self._compressor.accepts(query):
             return nodes
         passages = {number: _passage(number, node) for number, node in texts.items()}
         context = compress_or_original(
             self._compressor,
             query,
             list(passages.values()),
-            self._budget,
+            self._resolved.budget,
             counter=self._counter,
             renderer=_renderer(texts),
             timeout=self.timeout,
+            protection=self._protection,
         )
         if context.outcome != "compressed" or not context.text:
             return nodes
+        context = self._resolved.noted(context)
         by_number = dict(zip(passages, context.passages, strict=True))
         return [
             _copy(node, by_number[number], self._account(context, by_number[number]))

@@ -12,7 +12,16 @@ from .settings import InvalidSettings, Settings
 if TYPE_CHECKING:
     from llama_index.core.llms import LLM, ChatResponse
 
-__all__ = ["LLMFailed", "LLMTimeout", "Usage", "load_llm", "target_model", "target_tokenizer", "usage_of"]
+__all__ = [
+    "LLMFailed",
+    "LLMTimeout",
+    "Usage",
+    "load_llm",
+    "target_model",
+    "target_tokenizer",
+    "tokenizer_of",
+    "usage_of",
+]
 
 
 class LLMFailed(TersusError):
@@ -87,7 +96,12 @@ def target_model(settings: Settings, llm: LLM | None = None) -> tuple[str, bool]
 
 
 def target_tokenizer(settings: Settings, llm: LLM | None = None, *, substitute: bool = False) -> TokenCounter:
-    """The counter for the model that the tokens are meant for: ``llm``, or the settings' where it is None.
+    """The counter for :func:`target_model`'s model; arguments and errors as for :func:`tokenizer_of`."""
+    return tokenizer_of(settings, *target_model(settings, llm), substitute=substitute)
+
+
+def tokenizer_of(settings: Settings, model: str, local: bool, *, substitute: bool = False) -> TokenCounter:
+    """The counter for a model, which runs here where ``local``.
 
     ``settings.tokenizer`` where given. A local model's own; an endpoint's by its name:
     cl100k for gpt-4 and gpt-3.5, o200k for everything newer or unknown. The name of the
@@ -99,7 +113,6 @@ def target_tokenizer(settings: Settings, llm: LLM | None = None, *, substitute: 
     """
     if settings.tokenizer:
         return load_counter(settings.tokenizer)
-    model, local = target_model(settings, llm)
     if local:
         from ..compressors.models.store import ModelMissing, model_folder
 

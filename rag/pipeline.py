@@ -13,15 +13,24 @@ from functools import partial
 from inspect import unwrap
 from typing import TYPE_CHECKING, Any
 
-from ..compressors import Budget, Compressor, TokenCounter, counter_name, load_compressor, render_context
+from ..compressors import (
+    Budget,
+    Compressor,
+    Protection,
+    TokenCounter,
+    counter_name,
+    load_compressor,
+    render_context,
+)
 from ..errors import InvalidInput, TersusError
 from .account import Account, price_of
 from .failopen import Context, compress_or_original
 from .ledger import CollectionRepository, Database
-from .llm import LLMFailed, LLMTimeout, Usage, target_model, target_tokenizer, usage_of
+from .llm import LLMFailed, LLMTimeout, Usage, target_model, tokenizer_of, usage_of
 from .prompt import prompt_messages, prompt_text
 from .results import QueryResult, Seconds
 from .retrieve import Retriever
+from .risk import Resolved, resolve_budget
 from .settings import Settings
 from .timelimit import TimeLimitExceeded, run_with_limit
 
@@ -50,6 +59,8 @@ class _Run:
     model: str
     compressor: Compressor | None
     budget: Budget
+    resolved: Resolved
+    protection: Protection
     top_k: int
     counter: TokenCounter
     account: Account
@@ -82,6 +93,7 @@ class Pipeline:
         Options:
             compressor: name or instance; ``settings.compressor`` by default.
             budget: a :class:`Budget`; the settings' by default.
+            protection: a :class:`Protection`; the settings' by default.
             compress: False sends the original context (outcome ``bypassed``).
             context_only: stop before the language model; ``answer`` is None.
             top_k: passages to retrieve.
@@ -91,6 +103,7 @@ class Pipeline:
         Raises:
             InvalidInput: empty question, impossible option. QuestionTooLong: no room left for context.
             UnknownCollection, EmptyCollection, EmbeddingMismatch, UnknownCompressor.
+            CalibrationMissing: ``budget.risk`` without a calibration for collection and compressor.
             LLMFailed, LLMTimeout: the model's failure, recorded with outcome ``failed``.
             DatabaseError: the row could not be written; nothing is answered unrecorded.
         """
@@ -136,6 +149,7 @@ class Pipeline:
         *,
         compressor: str | Compressor | None = None,
         budget: Budget | None = None,
+        protection: Protection | None = None,
         compress: bool = True,
         context_only: bool = False,
         top_k: int | None = None,
@@ -157,10 +171,15 @@ class Pipeline:
             chosen = chosen or load_compressor(str(compressor or self.settings.compressor))
         budget = budget or self.settings.budget
         top_k = top_k or self.settings.top_k
-        counter = target_tokenizer(self.settings, self._llm, substitute=context_only)
+        model, local = target_model(self.settings, self._llm)
+        counter = tokenizer_of(self.settings, model, local, substitute=context_only)
         with self.database.session() as session:
             CollectionRepository(session).require(collection)
-        model, _ = target_model(self.settings, self._llm)
+        resolved = Resolved(budget)
+        if chosen is not None:
+            resolved = resolve_budget(
+                budget, chosen, self.settings, database=self.database, collection=collection
+            )
         account = Account.open(
             self.database,
             self.settings,
@@ -179,6 +198,8 @@ class Pipeline:
             model=model,
             compressor=chosen,
             budget=budget,
+            resolved=resolved,
+            protection=protection or self.settings.protection,
             top_k=top_k,
             counter=counter,
             account=account,
@@ -192,16 +213,18 @@ class Pipeline:
         started = time.perf_counter()
         passages = self._retriever.retrieve(run.question, run.collection, run.top_k)
         run.account.seconds["retrieve"] = time.perf_counter() - started
-        run.context = compress_or_original(
+        context = compress_or_original(
             run.compressor,
             run.question,
             passages,
-            run.budget,
+            run.resolved.budget,
             counter=run.counter,
             renderer=render_context,
             timeout=self.settings.compress_timeout,
+            protection=run.protection,
             room=room,
         )
+        run.context = run.resolved.noted(context)
         run.account.seconds["compress"] = run.context.seconds
         run.account.note(run.context)
         if not run.context_only:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,7 +16,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from ..compressors import Budget
+from ..compressors import Budget, Protection
 from ..errors import TersusError
 from .prices import Price
 
@@ -59,6 +59,14 @@ class Settings(BaseSettings):
     """Share of the tokens to keep; adaptive where neither ratio nor max_tokens is set."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     """Most tokens of context to send."""
+    keep: tuple[str, ...] = ()
+    """Regular expressions; text that they match stays (see Protection). In a variable: a JSON list."""
+    protect_titles: bool = False
+    """What is kept of a text brings the heading that opens it."""
+    protect_headings: bool = False
+    """What is kept brings the headings of its section."""
+    protect_antecedents: bool = False
+    """A kept sentence that begins with a pronoun brings the first of its passage."""
     compress_timeout: Annotated[float, Field(gt=0, le=_DAY)] = 20
     """Seconds after which compression is given up and the original context is sent."""
 
@@ -79,6 +87,11 @@ class Settings(BaseSettings):
     """Whose price values the tokens saved; llm_model by default."""
     prices: dict[str, Price] = Field(default_factory=dict)
     """Prices that override or extend the built-in table."""
+
+    @field_validator("keep")
+    @classmethod
+    def _patterns(cls, keep: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(Protection(keep=keep).keep)
 
     @model_validator(mode="after")
     def _one_budget(self) -> Settings:
@@ -118,6 +131,16 @@ class Settings(BaseSettings):
     def budget(self) -> Budget:
         """The default budget."""
         return Budget(ratio=self.ratio, max_tokens=self.max_tokens)
+
+    @property
+    def protection(self) -> Protection:
+        """What stays besides the best sentences."""
+        return Protection(
+            keep=self.keep,
+            titles=self.protect_titles,
+            headings=self.protect_headings,
+            antecedents=self.protect_antecedents,
+        )
 
 
 def config_files() -> list[Path]:

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .calibrations import CalibrationRepository, StoredCalibration
     from .chunks import ChunkRepository
     from .collections import CollectionRepository, CollectionSummary
     from .documents import DocumentRepository
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .savings import SavingsReport, SavingsRow
 
 __all__ = [
+    "CalibrationRepository",
     "ChunkRepository",
     "CollectionRepository",
     "CollectionSummary",
@@ -29,10 +31,12 @@ __all__ = [
     "QueryRepository",
     "SavingsReport",
     "SavingsRow",
+    "StoredCalibration",
 ]
 
 # The function ``savings`` is not among them: its module has the same name and would hide it.
 _HOME = {
+    "CalibrationRepository": "calibrations",
     "ChunkRepository": "chunks",
     "CollectionRepository": "collections",
     "CollectionSummary": "collections",
@@ -44,6 +48,7 @@ _HOME = {
     "QueryRepository": "queries",
     "SavingsReport": "savings",
     "SavingsRow": "savings",
+    "StoredCalibration": "calibrations",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .base import Base
+from .calibration_table import CalibrationRow
 from .corpus_tables import Chunk, Collection, Document, Vector
 from .query_table import KINDS, OUTCOMES, Kind, Outcome, Query
 
@@ -10,6 +11,7 @@ __all__ = [
     "KINDS",
     "OUTCOMES",
     "Base",
+    "CalibrationRow",
     "Chunk",
     "Collection",
     "Document",

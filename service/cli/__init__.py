@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from .calibrate import calibrate
 from .collections import collections_app
 from .common import State
 from .compress import compress
@@ -94,6 +95,10 @@ app.command(rich_help_panel=_USE, epilog="Example: tersus demo --ratio 0.3")(dem
 app.add_typer(collections_app, name="collections", rich_help_panel=_MANAGE)
 app.add_typer(index_app, name="index", rich_help_panel=_MANAGE)
 app.add_typer(db_app, name="db", rich_help_panel=_MANAGE)
+app.command(
+    rich_help_panel=_MANAGE,
+    epilog="Example: tersus calibrate --data questions.jsonl --risk 0.05 --collection docs",
+)(calibrate)
 app.command(rich_help_panel=_MANAGE, epilog="Example: tersus compressors --json")(compressors)
 app.add_typer(models_app, name="models", rich_help_panel=_MANAGE)
 app.command(rich_help_panel=_MANAGE, epilog="Example: tersus doctor")(doctor)

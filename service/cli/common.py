@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -15,19 +15,22 @@ import typer
 from ...errors import InvalidInput
 
 if TYPE_CHECKING:
-    from ...compressors import Budget
+    from ...compressors import Budget, Protection
     from ...rag import Settings, Tersus
 
 __all__ = [
     "CollectionName",
     "CompressorName",
     "Json",
+    "Keep",
     "MaxTokens",
     "Ratio",
+    "Risk",
     "State",
     "UsageProblem",
     "budget_from",
     "open_tersus",
+    "protection_from",
     "settings_of",
     "state_of",
 ]
@@ -106,22 +109,41 @@ def open_tersus(ctx: typer.Context, **overrides: Any) -> Iterator[Tersus]:
         yield tersus
 
 
-def budget_from(ratio: float | None, max_tokens: int | None) -> Budget | None:
-    """The budget of ``--ratio`` and ``--max-tokens``; None where neither was given.
+def budget_from(ratio: float | None, max_tokens: int | None, risk: float | None = None) -> Budget | None:
+    """The budget of ``--ratio``, ``--max-tokens`` and ``--risk``; None where none was given.
 
     Raises:
-        UsageProblem: both, or an impossible value.
+        UsageProblem: several, or an impossible value.
     """
     from ...compressors import Budget
 
-    if ratio is not None and max_tokens is not None:
-        raise UsageProblem("--ratio and --max-tokens exclude each other", hint="give one of them")
-    if ratio is None and max_tokens is None:
+    options = {"--ratio": ratio, "--max-tokens": max_tokens, "--risk": risk}
+    given = [name for name, value in options.items() if value is not None]
+    if len(given) > 1:
+        raise UsageProblem(f"{' and '.join(given)} exclude each other", hint="give one of them")
+    if not given:
         return None
     try:
-        return Budget(ratio=ratio, max_tokens=max_tokens)
+        return Budget(ratio=ratio, max_tokens=max_tokens, risk=risk)
     except InvalidInput as error:
-        raise UsageProblem(error.message, hint=error.hint or "for a quarter: --ratio 0.25") from error
+        example = "for 5%: --risk 0.05" if risk is not None else "for a quarter: --ratio 0.25"
+        raise UsageProblem(error.message, hint=error.hint or example) from error
+
+
+def protection_from(settings: Settings, keep: Sequence[str] | None) -> Protection:
+    """The settings' protection with the patterns of ``--keep`` besides its own.
+
+    Raises:
+        UsageProblem: a pattern that is broken.
+    """
+    from ...compressors import Protection
+
+    try:
+        given = Protection(keep=keep or ())
+    except InvalidInput as error:
+        raise UsageProblem(f"--keep: {error.message}", hint=error.hint) from error
+    configured = settings.protection
+    return replace(configured, keep=(*configured.keep, *given.keep))
 
 
 def _note_json(ctx: typer.Context, value: bool) -> bool:
@@ -149,4 +171,20 @@ Ratio = Annotated[
 MaxTokens = Annotated[
     int | None,
     typer.Option(metavar="N", show_default=False, help="Send at most this many tokens of context."),
+]
+Risk = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        show_default=False,
+        help="Lose the answer in at most this share of the questions, such as 0.05; see 'tersus calibrate'.",
+    ),
+]
+Keep = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PATTERN",
+        show_default=False,
+        help="A regular expression: text that it matches stays, within the budget. May be repeated.",
+    ),
 ]

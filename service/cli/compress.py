@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import InvalidInput
-from .common import CompressorName, Json, MaxTokens, Ratio, budget_from, open_tersus
+from .common import (
+    CompressorName,
+    Json,
+    Keep,
+    MaxTokens,
+    Ratio,
+    Risk,
+    budget_from,
+    open_tersus,
+    protection_from,
+)
 
 if TYPE_CHECKING:
     from ...rag import QueryResult
@@ -30,6 +39,8 @@ def compress(
     compressor: CompressorName = None,
     ratio: Ratio = None,
     max_tokens: MaxTokens = None,
+    risk: Risk = None,
+    keep: Keep = None,
     jsonl: Annotated[
         bool, typer.Option("--jsonl", help="Read JSON lines whatever the file is called.")
     ] = False,
@@ -54,15 +65,13 @@ def compress(
     from .output import print_json, waiting
     from .passages_input import read_passages
 
-    budget = budget_from(ratio, max_tokens)
+    budget = budget_from(ratio, max_tokens, risk)
     passages = read_passages(file, json_lines=jsonl)
     with open_tersus(ctx) as tersus:
         settings = tersus.settings
+        protection = protection_from(settings, keep)
         chosen = load_compressor(compressor or settings.compressor)
-        if chosen.needs_query and not query.strip():
-            raise InvalidInput(
-                "the query is empty", hint="say what the text is to answer: --query 'Who ...?'"
-            )
+        chosen.check_query(query)
         with waiting(f"compressing with {chosen.name}"):
             result = compress_passages(
                 query,
@@ -70,6 +79,7 @@ def compress(
                 chosen,
                 budget or settings.budget,
                 settings,
+                protection=protection,
                 database=None if no_record else tersus.database,
                 counter=load_counter(tokenizer) if tokenizer is not None else None,
             )

@@ -11,11 +11,14 @@ from .common import (
     CollectionName,
     CompressorName,
     Json,
+    Keep,
     MaxTokens,
     Ratio,
+    Risk,
     UsageProblem,
     budget_from,
     open_tersus,
+    protection_from,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +34,8 @@ def query(
     compressor: CompressorName = None,
     ratio: Ratio = None,
     max_tokens: MaxTokens = None,
+    risk: Risk = None,
+    keep: Keep = None,
     no_compress: Annotated[
         bool, typer.Option("--no-compress", help="Send everything that was retrieved.")
     ] = False,
@@ -54,18 +59,20 @@ def query(
     """Answer a question from a collection, and show what was sent and what that saved.
 
     Retrieves passages, removes what the answer does not need, asks the language model and writes one
-    row to the ledger. Without --ratio or --max-tokens the settings' budget applies.
+    row to the ledger. Without --ratio, --max-tokens or --risk the settings' budget applies.
     """
-    if no_compress and (compressor or ratio is not None or max_tokens is not None):
+    budget = budget_from(ratio, max_tokens, risk)
+    if no_compress and (compressor or budget or keep):
         raise UsageProblem(
-            "--no-compress excludes --compressor, --ratio and --max-tokens", hint="leave one side out"
+            "--no-compress excludes --compressor, --ratio, --max-tokens, --risk and --keep",
+            hint="leave one side out",
         )
-    budget = budget_from(ratio, max_tokens)
     if not question.strip():
         raise InvalidInput("the question is empty", hint="tersus query 'How do I ...?' --collection NAME")
     from .output import print_json, waiting
 
     with open_tersus(ctx) as tersus:
+        protection = protection_from(tersus.settings, keep)
         _require(tersus, collection)
         with waiting("retrieving" if context_only else "retrieving, compressing, answering"):
             result = _pipeline(tersus, context_only).query(
@@ -73,6 +80,7 @@ def query(
                 collection,
                 compressor=compressor,
                 budget=budget,
+                protection=protection,
                 compress=not no_compress,
                 context_only=context_only,
                 top_k=top_k,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tersus.compressors import Budget, Passage
+from tersus.compressors import Budget, Passage, Protection
 
 _PIECES = [
     "Frank Herbert wrote Dune in 1965.",
@@ -41,6 +41,15 @@ budgets = st.one_of(
     st.floats(0.01, 1).map(lambda r: Budget(ratio=r)),
     st.integers(1, 200).map(lambda n: Budget(max_tokens=n)),
     st.just(Budget(adaptive=True)),
+)
+protections = st.builds(
+    Protection,
+    keep=st.lists(
+        st.sampled_from([r"\d[\d,.]*", "(?i)heading", r"\S+", r"wrote.*\n", "。", r"$"]), max_size=3
+    ),
+    titles=st.booleans(),
+    headings=st.booleans(),
+    antecedents=st.booleans(),
 )
 
 

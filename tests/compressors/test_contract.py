@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from tersus.compressors import (
     Budget,
     CalibrationMissing,
+    CompressedPassage,
     Compression,
     Compressor,
     Passage,
+    Protection,
     available_compressors,
     load_compressor,
     load_counter,
@@ -22,7 +24,7 @@ from tersus.compressors import (
 from tersus.compressors.segment import split
 from tersus.errors import InvalidInput
 
-from .strategies import bag_of_words, budgets, passages, texts
+from .strategies import bag_of_words, budgets, passages, protections, texts
 
 count = load_counter()
 
@@ -66,6 +68,23 @@ def _check(result: Compression, given: list[Passage], budget: Budget) -> None:
 def test_the_contract_holds(name: str, query: str, given_passages: list[Passage], budget: Budget) -> None:
     compressor = _load(name)
     _check(compressor.compress(query, given_passages, budget), given_passages, budget)
+
+
+@pytest.mark.parametrize("name", available_compressors())
+@settings(max_examples=60)
+@given(given_passages=passages, budget=budgets, protection=protections)
+def test_the_contract_holds_with_protection_on(
+    name: str, given_passages: list[Passage], budget: Budget, protection: Protection
+) -> None:
+    compressor = _load(name)
+    result = compressor.compress("Who wrote Dune in 1965?", given_passages, budget, protection=protection)
+    _check(result, given_passages, budget)
+    lost = protection.loss(result.passages)
+    assert lost is None or lost in str(result.reason)
+    if budget.adaptive:
+        assert lost is None
+    # Only what is a match anywhere can be lost, and all of it is there where nothing was removed.
+    assert protection.loss([CompressedPassage.whole(p) for p in given_passages]) is None
 
 
 @pytest.mark.parametrize("name", available_compressors())

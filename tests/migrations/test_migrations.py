@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,8 +13,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
+from tersus.compressors import Calibration
 from tersus.errors import InvalidInput
-from tersus.rag.ledger import schema
+from tersus.rag.ledger import CalibrationRepository, CollectionRepository, schema
 from tersus.rag.ledger.engine import Database
 from tersus.rag.ledger.errors import DatabaseError
 from tersus.rag.ledger.tables import metadata
@@ -48,6 +49,33 @@ def test_every_revision_goes_up_and_down_by_itself(blank_database: Database) -> 
     for revision in reversed(revisions):
         schema.downgrade(blank_database, str(revision.down_revision or "base"))
         assert schema.current(blank_database) == revision.down_revision
+
+
+def test_calibrations_come_with_the_second_revision_and_what_was_there_stays(
+    blank_database: Database,
+) -> None:
+    schema.upgrade(blank_database, "0001")
+    assert tables(blank_database) == set(metadata.tables) - {"calibrations"}
+    with blank_database.session(write=True) as session:
+        session.execute(
+            text(
+                "INSERT INTO collections"
+                " (name, uid, embedding_model, dimension, index_kind, sequence, created_at)"
+                " VALUES ('a', 'u', 'm', 3, 'flat', 7, :now)"
+            ),
+            {"now": datetime(2026, 1, 1, tzinfo=UTC).isoformat(" ")},
+        )
+    schema.upgrade(blank_database)
+    assert tables(blank_database) == set(metadata.tables)
+    with blank_database.session(write=True) as session:
+        collection = CollectionRepository(session).require("a")
+        repository = CalibrationRepository(session)
+        repository.add(Calibration("x:1", 0.5, 0.05, 20, date(2026, 1, 2)), "x", "d", collection)
+        assert [one.collection for one in repository.list()] == ["a"]
+    schema.downgrade(blank_database, "0001")
+    assert tables(blank_database) == set(metadata.tables) - {"calibrations"}
+    with blank_database.session() as session:
+        assert session.execute(text("SELECT name, sequence FROM collections")).all() == [("a", 7)]
 
 
 def test_an_upgrade_of_a_migrated_database_keeps_its_rows(database: Database) -> None:
@@ -110,13 +138,13 @@ def test_the_template_makes_a_revision_that_runs(database: Database, tmp_path: P
     config.set_main_option("script_location", str(folder))
     with database.engine.begin() as connection:
         config.attributes["connection"] = connection
-        made = command.revision(config, "Nothing changes", rev_id="0002", autogenerate=True)
+        made = command.revision(config, "Nothing changes", rev_id="9999", autogenerate=True)
         assert made is not None
         assert not isinstance(made, list)
-        assert made.revision == "0002"
-        assert made.down_revision == "0001"
+        assert made.revision == "9999"
+        assert made.down_revision == schema.head()
         source = Path(made.path).read_text()
         command.upgrade(config, "head")
-        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "0002"
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
     assert source.count("    pass\n") == 2  # the models and the migrated tables are alike
     assert ast.get_docstring(ast.parse(source)).startswith("Nothing changes")  # type: ignore[union-attr]

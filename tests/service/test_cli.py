@@ -28,7 +28,7 @@ COMMANDS = [
     for line in (
         "ingest", "query", "compress", "demo", "savings", "log", "show", "collections", "collections delete",
         "index", "index status", "index rebuild", "db", "db upgrade", "db current", "compressors", "models",
-        "models list", "models install", "doctor",
+        "models list", "models install", "calibrate", "doctor",
     )
 ]  # fmt: skip
 

@@ -102,7 +102,7 @@ def test_a_database_of_a_newer_tersus_is_left_alone(database: Database) -> None:
 def test_a_database_of_an_older_tersus_is_outdated(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schema, "head", lambda: "0002")
+    monkeypatch.setattr(schema, "head", lambda: "9998")
     with pytest.raises(SchemaOutdated, match="tersus db upgrade"):
         schema.check(database)
 
