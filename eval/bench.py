@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -13,14 +12,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ..compressors import Compressor, available_compressors, counter_name, load_compressor, load_counter
+from ..compressors import Compressor, available_compressors, counter_name, load_counter
 from ..errors import TersusError
 from .baselines import BASELINES
+from .bench_options import limit, load, names, ratios
 from .bench_run import METRICS, Row, evaluate
 from .bench_table import bench_table
 from .data import DataMissing, Example, read_examples
 
-__all__ = ["SETS", "load", "main"]
+__all__ = ["SETS", "main"]
 
 SETS = ("hotpotqa", "2wikimultihopqa", "qed", "squad2", "nq-open", "selqa")
 
@@ -56,11 +56,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         said = f"{row.compressor} failed on {len(row.failures)} questions of {row.data}, first on {first.id}:"
         notes.print(escape(f"{said}\n{first.traceback}"), highlight=False, soft_wrap=True)
     return status or (1 if failed else 0)
-
-
-def load(name: str) -> Compressor:
-    """A compressor by name: one of the bench's own baselines (head, bm25), or a registered one."""
-    return BASELINES[name]() if name in BASELINES else load_compressor(name)
 
 
 def _load_data(options: argparse.Namespace, notes: Console) -> dict[str, list[Example]]:
@@ -119,45 +114,22 @@ def _report(options: argparse.Namespace, rows: Sequence[Row]) -> dict[str, objec
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tersus.eval.bench", description=__doc__)
     known = ", ".join([*available_compressors(), *BASELINES])
-    parser.add_argument("--sets", type=_names, default=list(SETS), help=f"default: {','.join(SETS)}")
+    parser.add_argument("--sets", type=names, default=list(SETS), help=f"default: {','.join(SETS)}")
     parser.add_argument("--split", default="dev", help="default: dev")
     parser.add_argument(
         "--compressors",
-        type=_names,
+        type=names,
         default=["none", *BASELINES, "similarity"],
         help=f"separated by commas, of: {known} (default: none,head,bm25,similarity)",
     )
-    parser.add_argument("--ratios", type=_ratios, default=[0.25], help="shares to keep (default: 0.25)")
-    parser.add_argument("--limit", type=_limit, help="questions of each data set (default: all)")
+    parser.add_argument("--ratios", type=ratios, default=[0.25], help="shares to keep (default: 0.25)")
+    parser.add_argument("--limit", type=limit, help="questions of each data set (default: all)")
     parser.add_argument(
         "--data-dir", help="folder of the data files (default: TERSUS_DATA_DIR, ../shared/data)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     return parser
-
-
-def _names(text: str) -> list[str]:
-    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    if not names:
-        raise argparse.ArgumentTypeError("at least one name is needed")
-    return names
-
-
-def _ratios(text: str) -> list[float]:
-    try:
-        ratios = [float(part) for part in _names(text)]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers") from None
-    if not all(math.isfinite(r) and 0 < r <= 1 for r in ratios):
-        raise argparse.ArgumentTypeError(f"a ratio is above 0 and at most 1, got {text}")
-    return ratios
-
-
-def _limit(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"a whole number of at least 1 is needed, got {text!r}")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,8 +15,12 @@ from tersus.compressors import (
     CompressedPassage,
     Compression,
     Compressor,
+    ContractViolation,
+    ExtractiveCompressor,
     Passage,
     Protection,
+    Span,
+    Task,
     available_compressors,
     load_compressor,
     load_counter,
@@ -203,6 +208,29 @@ def test_an_empty_query_is_refused_where_one_is_needed() -> None:
     with pytest.raises(InvalidInput, match="query"):
         _load("similarity").compress("  ", [Passage(text="x")])
     assert _load("none").compress("", [Passage(text="x")]).text == "x"
+
+
+def test_whether_a_query_is_accepted_can_be_asked_before() -> None:
+    assert [_load("similarity").accepts(query) for query in ("Who?", "", " \n")] == [True, False, False]
+    assert _load("none").accepts("")
+    _load("none").check_query("")
+    with pytest.raises(InvalidInput, match="similarity needs a query"):
+        _load("similarity").check_query(" ")
+    with pytest.raises(InvalidInput, match="must be str, got NoneType"):
+        _load("none").check_query(None)
+
+
+def test_a_score_without_order_is_refused_also_where_its_span_would_be_dropped() -> None:
+    class Nan(ExtractiveCompressor):
+        name = "nan"
+
+        def _score_batch(self, tasks: Sequence[Task]) -> list[list[list[Span]]]:
+            return [[[Span(0, 3, 1.0), Span(4, 7, float("nan"))] for _ in t.passages] for t in tasks]
+
+    with pytest.raises(ContractViolation, match="nan gave a score that is not a finite number"):
+        Nan().compress("q", [Passage(text="One two")])
+    with pytest.raises(ContractViolation):
+        Nan().score("q", [Passage(text="One two")])
 
 
 def test_a_risk_without_calibration_is_refused() -> None:
