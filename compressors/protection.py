@@ -42,8 +42,8 @@ class Protection:
       likeliest place of what the pronoun stands for; what it stands for is not looked into.
 
     The last three bring their text where the budget has room for it, before lesser sentences get any. They
-    are off because no gain in answer or support recall was measured (``tersus.eval.protection_check``);
-    what they help is the reading.
+    are off because ``tersus.eval.protection_check`` found no gain in answer or support recall for
+    antecedents, and the labelled data has no headings to tell by; what they help is the reading.
 
     Raises:
         InvalidInput: a pattern that is no text, empty, too long or broken; with its number and position.
