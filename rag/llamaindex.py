@@ -22,7 +22,7 @@ from ..compressors import (
     load_compressor,
     load_counter,
 )
-from .calibration_json import calibration_dict, read_calibration
+from ..compressors.calibration_json import calibration_dict, read_calibration
 from .failopen import Context, compress_or_original
 from .risk import Resolved, resolve_budget
 

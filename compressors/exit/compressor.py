@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ...errors import InvalidInput
 from ..base import Task
+from ..budget import Calibration
 from ..extractive import Candidates, ExtractiveCompressor
 from ..models.fingerprint import fingerprint_folder
 from ..types import Passage, Span
@@ -30,7 +31,7 @@ class ExitCompressor(ExtractiveCompressor):
 
     Args:
         model: a folder with trained weights; the shipped ones by default.
-        hops: 1 judges every passage by itself, 2 all of a query together.
+        hops: 1 judges every sentence from its own window, 2 all sentences of a query in view of one another.
         threshold: probability from which the adaptive budget keeps a sentence; by default the weights' own.
         device: "auto" (CUDA where there is one), "cpu", "cuda" ...
         precision: "auto", "float32", "float16" or "bfloat16".
@@ -60,12 +61,14 @@ class ExitCompressor(ExtractiveCompressor):
     @property
     def folder(self) -> Path:
         """Where the weights lie."""
-        return Path(__file__).parent / "weights" if self.model is None else Path(self.model)
+        from .settings import SHIPPED
+
+        return SHIPPED if self.model is None else Path(self.model)
 
     @cached_property
     def threshold(self) -> float:  # type: ignore[override]
         """Probability from which the adaptive budget keeps a sentence."""
-        from .weights import read_settings
+        from .settings import read_settings
 
         return (
             read_settings(self.folder).threshold if self._given_threshold is None else self._given_threshold
@@ -75,6 +78,13 @@ class ExitCompressor(ExtractiveCompressor):
     def fingerprint(self) -> str:
         """Weights and what else changes a score."""
         return f"{self.name}:{fingerprint_folder(self.folder)}:hops={self.hops}"
+
+    @property
+    def shipped_calibrations(self) -> Sequence[Calibration]:
+        """Found on the development files of the sets that the weights were trained on."""
+        from .settings import read_calibrations
+
+        return read_calibrations(self.folder)
 
     def rerank(self, query: str, passages: Sequence[Passage]) -> list[float]:
         """Probability for each passage that it holds something the answer needs, in the order given.

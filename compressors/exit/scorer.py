@@ -41,7 +41,7 @@ class ExitModel:
     batch_tokens: int = 2048
 
     def score(self, readings: Sequence[Reading], *, hops: int = 2) -> list[Scores]:
-        """Scores of every reading, in order; ``hops=1`` judges every passage by itself."""
+        """Scores of every reading, in order; ``hops=1`` leaves out the judgement of all together."""
         with torch.inference_mode():
             sentences, passages = self.encode(readings)
             return [

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,23 +25,11 @@ from ..models.runtime import loading, pick_device
 from ..models.store import ModelUnusable, model_folder
 from .network import EvidenceHead, HeadShape
 from .scorer import ExitModel
+from .settings import SETTINGS, SHIPPED, TENSORS, ExitSettings, read_settings
 
-__all__ = ["SHIPPED", "ExitSettings", "load_exit_model", "new_exit_model", "read_settings", "save_exit_model"]
+__all__ = ["fast_in_bfloat16", "load_exit_model", "new_exit_model", "save_exit_model"]
 
-SHIPPED = Path(__file__).parent / "weights"
-_TENSORS, _SETTINGS = "exit.safetensors", "exit.json"
 _EMBEDDINGS = "embeddings."
-
-
-@dataclass(frozen=True, slots=True)
-class ExitSettings:
-    """What ``exit.json`` says. ``threshold``: the probability from which the adaptive budget keeps."""
-
-    encoder: str
-    embeddings: str
-    head: HeadShape
-    threshold: float
-    trained: str
 
 
 def new_exit_model(
@@ -57,9 +44,8 @@ def new_exit_model(
     with loading(folder, "an encoder"):
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         config.attention_probs_dropout_prob, config.hidden_dropout_prob = 0.0, dropout
-        network = AutoModel.from_pretrained(
-            folder, config=config, dtype=torch.float32, local_files_only=True, add_pooling_layer=False
-        )
+        network = AutoModel.from_pretrained(folder, config=config, dtype=torch.float32, local_files_only=True)
+        network.pooler = None  # loaded only so that no weight of the folder is reported as left over
     for parameter in network.embeddings.parameters():
         parameter.requires_grad = False
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -77,7 +63,7 @@ def save_exit_model(model: ExitModel, folder: Path, *, encoder: str, threshold: 
     }
     tensors = layers | {f"head.{k}": v for k, v in model.head.state_dict().items()}
     tensors["pieces"] = torch.from_numpy(model.weights)
-    save_file({k: v.detach().cpu().half().contiguous() for k, v in tensors.items()}, folder / _TENSORS)
+    save_file({k: v.detach().cpu().half().contiguous() for k, v in tensors.items()}, folder / TENSORS)
     settings = {
         "encoder": encoder,
         "embeddings": _digest(model.encoder),
@@ -85,19 +71,7 @@ def save_exit_model(model: ExitModel, folder: Path, *, encoder: str, threshold: 
         "threshold": threshold,
         "trained": trained,
     }
-    (folder / _SETTINGS).write_text(json.dumps(settings, indent=2) + "\n")
-
-
-def read_settings(folder: Path) -> ExitSettings:
-    """The settings of a folder; raises ModelUnusable where it is no folder of ``exit`` weights."""
-    try:
-        raw: dict[str, Any] = json.loads((folder / _SETTINGS).read_text())
-        return ExitSettings(**{**raw, "head": HeadShape(**raw["head"])})
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelUnusable(
-            f"{folder} holds no weights of exit: {error}",
-            hint=f"a folder with {_TENSORS} and {_SETTINGS}, as `tersus train exit` writes it",
-        ) from error
+    (folder / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n")
 
 
 _models: dict[tuple[str, str, str], ExitModel] = {}
@@ -125,21 +99,21 @@ def load_exit_model(
 
 def _load(folder: Path, device: str, precision: str) -> ExitModel:
     settings = read_settings(folder)
-    model = new_exit_model(settings.encoder, settings.head)
+    model = new_exit_model(settings.encoder, _shape(folder, settings))
     if _digest(model.encoder) != settings.embeddings:
         raise ModelUnusable(
             f"the encoder {settings.encoder!r} is not the one that {folder} was trained on",
             hint="install the encoder that exit.json names, unchanged, or train again: tersus train exit",
         )
     try:
-        tensors = {name: tensor.float() for name, tensor in load_file(folder / _TENSORS).items()}
+        tensors = {name: tensor.float() for name, tensor in load_file(folder / TENSORS).items()}
         model.weights = tensors.pop("pieces").numpy()
         embeddings = {k: v for k, v in model.encoder.state_dict().items() if k.startswith(_EMBEDDINGS)}
         model.encoder.load_state_dict(_part(tensors, "encoder.") | embeddings)
         model.head.load_state_dict(_part(tensors, "head."))
     except (OSError, SafetensorError, KeyError, RuntimeError) as error:
         raise ModelUnusable(
-            f"{folder / _TENSORS} cannot be used: {error}", hint="install Tersus again"
+            f"{folder / TENSORS} cannot be used: {error}", hint="install Tersus again"
         ) from error
     target = pick_device(device)
     model.encoder.to(target, dtype=_format(precision, target)).eval()
@@ -148,10 +122,26 @@ def _load(folder: Path, device: str, precision: str) -> ExitModel:
     return model
 
 
+def _shape(folder: Path, settings: ExitSettings) -> HeadShape:
+    try:
+        return HeadShape(**settings.head)
+    except TypeError as error:
+        raise ModelUnusable(
+            f"{folder / SETTINGS} describes no head: {error}", hint="install Tersus again"
+        ) from error
+
+
+def fast_in_bfloat16(device: torch.device) -> bool:
+    """Whether the device computes in bfloat16, and does not only convert."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 def _format(precision: str, device: torch.device) -> torch.dtype:
     from ..models.runtime import pick_dtype
 
-    if precision == "auto" and device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if precision == "auto" and device.type == "cpu" and fast_in_bfloat16(device):
         return torch.bfloat16
     return pick_dtype(precision, device, on_cuda="float16")
 

@@ -13,9 +13,12 @@ __all__ = ["training_questions"]
 
 
 def training_questions(
-    sets: Iterable[str], *, data_dir: str | os.PathLike[str] | None = None
+    sets: Iterable[str],
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    limit: int | None = None,
 ) -> tuple[list[LabelledQuestion], int]:
-    """Labelled questions of the train files, and how many were left out.
+    """Labelled questions of the train files (the first ``limit`` of each), and how many were left out.
 
     Left out are questions that stand in the dev file of any of the sets (some sets share their questions,
     so one's train file can hold another's dev questions), and those of whose sentences nothing is known.
@@ -28,7 +31,7 @@ def training_questions(
     found: list[LabelledQuestion] = []
     left_out = 0
     for name in names:
-        for example in read_examples(name, split="train", data_dir=data_dir):
+        for example in read_examples(name, limit, split="train", data_dir=data_dir):
             question = label(example, name)
             known = any((p.labels >= NOT_NEEDED).any() for p in question.passages)
             if known and normalise_answer(question.question) not in reported:

@@ -11,12 +11,12 @@ from .contexts import Sampling
 __all__ = ["PLAN", "Recipe"]
 
 PLAN: Mapping[str, Sampling] = {
-    "hotpotqa": Sampling(1.0, own=(3, 8), added=(0, 1)),
-    "2wikimultihopqa": Sampling(2.0, own=(4, 8), added=(0, 1)),
-    "qed": Sampling(1.0, added=(2, 5), alone=0.15),
-    "nq-open": Sampling(0.7, added=(2, 4), alone=0.15),
-    "squad2": Sampling(0.5, added=(0, 2), alone=0.6),
-    "selqa": Sampling(0.7, added=(0, 1), alone=0.6),
+    "hotpotqa": Sampling(1.0, own=(3, 8), added=(0, 2)),
+    "2wikimultihopqa": Sampling(2.0, own=(4, 8), added=(0, 4)),
+    "qed": Sampling(1.5, added=(2, 8), alone=0.25),
+    "nq-open": Sampling(0.8, added=(2, 4), alone=0.25),
+    "squad2": Sampling(0.9, added=(0, 2), alone=0.7),
+    "selqa": Sampling(1.0, added=(0, 1), alone=0.7),
 }
 """What an epoch draws of each data set: multi-hop and single-hop, ranking and unanswerable, in balance."""
 

@@ -159,7 +159,7 @@ def _collection(session: Any, name: str | None) -> Collection | None:
 
 
 def _write(out: Path, compressor: str, data: str, calibrations: list[Any]) -> None:
-    from ...rag.calibration_json import calibration_dict
+    from ...compressors.calibration_json import calibration_dict
 
     values = {
         "compressor": compressor,

@@ -44,7 +44,7 @@ def progress_bar(what: str, total: int) -> Iterator[Callable[[], None]]:
 
 def describe(scored: CalibrationSet, calibrations: Sequence[Calibration], *, check: bool) -> dict[str, Any]:
     """The calibrations, what they were found on, and with ``check`` the resampled losses."""
-    from ...rag.calibration_json import calibration_dict
+    from ...compressors.calibration_json import calibration_dict
 
     return {
         "compressor": scored.compressor,
@@ -112,7 +112,7 @@ def print_report(report: Mapping[str, Any]) -> None:
 
 def stored_dict(stored: StoredCalibration) -> dict[str, Any]:
     """A stored calibration as JSON-ready values; ``collection`` is null where it holds for any."""
-    from ...rag.calibration_json import calibration_dict
+    from ...compressors.calibration_json import calibration_dict
 
     return {
         "collection": stored.collection,

@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from tersus.compressors import Budget, ExtractiveCompressor, Span, Task, load_compressor
+from tersus.compressors.calibration_json import calibration_dict, read_calibration
 from tersus.compressors.segment import split
 from tersus.errors import InvalidInput
 from tersus.eval import risk_check
@@ -20,7 +21,6 @@ from tersus.eval.conformal import RiskTooSmall
 from tersus.eval.data import DataMissing, EvalPassage, Example, read_examples, to_passages
 from tersus.eval.metrics import answer_recall
 from tersus.eval.resample import resample
-from tersus.rag.calibration_json import calibration_dict, read_calibration
 
 
 class Noisy(ExtractiveCompressor):

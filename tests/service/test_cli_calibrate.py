@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from tersus.compressors import Compressor, compressor_class
+from tersus.compressors.calibration_json import read_calibration
 from tersus.eval.baselines import Bm25Compressor
 from tersus.eval.calibrate import score_examples
 from tersus.eval.data import read_examples
 from tersus.eval.resample import resample
-from tersus.rag.calibration_json import read_calibration
 
 
 @pytest.fixture(autouse=True)

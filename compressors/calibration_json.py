@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from ..compressors import Calibration
 from ..errors import InvalidInput
+from .budget import Calibration
 
 __all__ = ["calibration_dict", "read_calibration"]
 
