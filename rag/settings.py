@@ -56,9 +56,11 @@ class Settings(BaseSettings):
     """Passages retrieved for a question."""
     compressor: str = "similarity"
     ratio: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Share of the tokens to keep; adaptive where neither ratio nor max_tokens is set."""
+    """Share of the tokens to keep; adaptive where neither ratio, max_tokens nor risk is set."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     """Most tokens of context to send."""
+    risk: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Share of questions that may lose their answer; needs a calibration (``tersus calibrate``)."""
     keep: tuple[str, ...] = ()
     """Regular expressions; text that they match stays (see Protection). In a variable: a JSON list."""
     protect_titles: bool = False
@@ -95,8 +97,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _one_budget(self) -> Settings:
-        if self.ratio is not None and self.max_tokens is not None:
-            raise ValueError("set ratio or max_tokens, not both")
+        given = [n for n in ("ratio", "max_tokens", "risk") if getattr(self, n) is not None]
+        if len(given) > 1:
+            raise ValueError(f"set {' or '.join(given)}, not {'both' if len(given) == 2 else 'all'}")
         return self
 
     @classmethod
@@ -130,7 +133,7 @@ class Settings(BaseSettings):
     @property
     def budget(self) -> Budget:
         """The default budget."""
-        return Budget(ratio=self.ratio, max_tokens=self.max_tokens)
+        return Budget(ratio=self.ratio, max_tokens=self.max_tokens, risk=self.risk)
 
     @property
     def protection(self) -> Protection:

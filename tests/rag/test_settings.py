@@ -90,6 +90,9 @@ def test_the_file_is_read_in_full(config: Path) -> None:
         ("max_file_mb = inf", "max_file_mb"),
         ("llm_context_window = 10", "llm_context_window"),
         ("ratio = 0.5\nmax_tokens = 10", "ratio or max_tokens, not both"),
+        ("risk = 1", "risk"),
+        ("risk = 0.1\nratio = 0.5", "ratio or risk, not both"),
+        ("risk = 0.1\nratio = 0.5\nmax_tokens = 9", "ratio or max_tokens or risk, not all"),
         ("[prices.m]\ninput = -1", "prices.m.input"),
         ("[prices.m]\ninput = '1'\nprize = '2'", "prices.m.prize"),
         ("top_k = ", "cannot be read"),
@@ -127,6 +130,11 @@ def test_one_limit_in_a_variable_and_the_other_in_the_file_are_refused_together(
     monkeypatch.setenv("TERSUS_MAX_TOKENS", "100")
     with pytest.raises(InvalidSettings, match="not both"):
         load_settings()
+
+
+def test_a_risk_is_the_default_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERSUS_RISK", "0.05")
+    assert load_settings().budget == Budget(risk=0.05)
 
 
 def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
