@@ -168,7 +168,9 @@ class Pipeline:
         chosen = None
         if compress:
             chosen = compressor if isinstance(compressor, Compressor) else None
-            chosen = chosen or load_compressor(str(compressor or self.settings.compressor))
+            if chosen is None:
+                name = str(compressor or self.settings.compressor)
+                chosen = load_compressor(name, **self.settings.options_of(name))
         budget = budget or self.settings.budget
         top_k = top_k or self.settings.top_k
         model, local = target_model(self.settings, self._llm)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     top_k: Annotated[int, Field(ge=1, le=1000)] = 8
     """Passages retrieved for a question."""
     compressor: str = "similarity"
+    compressors: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Options of compressors by name: ``[compressors.exit]`` with ``model = "DIR"`` in ``tersus.toml``."""
     ratio: Annotated[float, Field(gt=0, le=1)] | None = None
     """Share of the tokens to keep; adaptive where neither ratio, max_tokens nor risk is set."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
@@ -134,6 +136,10 @@ class Settings(BaseSettings):
     def budget(self) -> Budget:
         """The default budget."""
         return Budget(ratio=self.ratio, max_tokens=self.max_tokens, risk=self.risk)
+
+    def options_of(self, compressor: str) -> dict[str, Any]:
+        """What is set for the compressor of that name."""
+        return dict(self.compressors.get(compressor, {}))
 
     @property
     def protection(self) -> Protection:

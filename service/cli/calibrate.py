@@ -140,7 +140,8 @@ def _score(
     from ...eval.conformal import check_size
     from .calibrate_report import progress_bar
 
-    chosen = extractive(load_compressor(compressor or tersus.settings.compressor))
+    name = compressor or tersus.settings.compressor
+    chosen = extractive(load_compressor(name, **tersus.settings.options_of(name)))
     for risk in risks:
         check_size(len(examples), risk)
     if out is None:

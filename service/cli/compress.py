@@ -70,7 +70,8 @@ def compress(
     with open_tersus(ctx) as tersus:
         settings = tersus.settings
         protection = protection_from(settings, keep)
-        chosen = load_compressor(compressor or settings.compressor)
+        name = compressor or settings.compressor
+        chosen = load_compressor(name, **settings.options_of(name))
         chosen.check_query(query)
         with waiting(f"compressing with {chosen.name}"):
             result = compress_passages(

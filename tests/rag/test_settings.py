@@ -162,3 +162,10 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Settings().top_k = 3
+
+
+def test_compressors_have_options_of_their_own(config: Path) -> None:
+    config.write_text('[compressors.exit]\nmodel = "mine"\nhops = 1')
+    settings = load_settings()
+    assert settings.options_of("exit") == {"model": "mine", "hops": 1}
+    assert settings.options_of("none") == {}

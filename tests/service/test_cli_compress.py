@@ -174,3 +174,12 @@ def test_an_empty_text_gives_an_empty_context(cli: Any) -> None:
     result = cli("compress", "-q", "x", "-", stdin="")
     assert (result.exit_code, result.stdout) == (0, "")
     assert "nothing was removed" in result.stderr
+
+
+def test_options_of_a_compressor_are_read_from_the_configuration(cli: Any, tmp_path: Path) -> None:
+    (tmp_path / "tersus.toml").write_text('[compressors.similarity]\ncolour = "red"\n')
+    refused = cli("compress", "--query", "Who?", "--compressor", "similarity", "-", stdin="One. Two.")
+    assert refused.exit_code == 1
+    assert "colour" in refused.stderr
+    other = cli("compress", "--query", "Who?", "--compressor", "none", "-", stdin="One. Two.")
+    assert other.exit_code == 0
