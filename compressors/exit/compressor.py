@@ -30,7 +30,7 @@ class ExitCompressor(ExtractiveCompressor):
     of all passages point at one another, so that evidence found first helps to find the rest.
 
     Args:
-        model: a folder with trained weights; the shipped ones by default.
+        model: a folder or hub name of trained weights; those shipped in the package by default.
         hops: 1 judges every sentence from its own window, 2 all sentences of a query in view of one another.
         threshold: probability from which the adaptive budget keeps a sentence; by default the weights' own.
         device: "auto" (CUDA where there is one), "cpu", "cuda" ...
@@ -43,7 +43,7 @@ class ExitCompressor(ExtractiveCompressor):
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | None = None,
+        model: str | os.PathLike[str] = "shipped",
         *,
         hops: int = 2,
         threshold: float | None = None,
@@ -52,18 +52,23 @@ class ExitCompressor(ExtractiveCompressor):
     ) -> None:
         if hops not in (1, 2):
             raise InvalidInput(f"hops must be 1 or 2, not {hops!r}")
-        self.model: str | None = None if model is None else os.fspath(model)
+        self.model: str = os.fspath(model)
         self.hops = hops
         self.device = device
         self.precision = precision
         self._given_threshold = threshold
 
-    @property
+    @cached_property
     def folder(self) -> Path:
-        """Where the weights lie."""
+        """Where the weights lie.
+
+        Raises:
+            ModelMissing: they are neither on this machine nor to be had from the hub.
+        """
+        from ..models.store import model_folder
         from .settings import SHIPPED
 
-        return SHIPPED if self.model is None else Path(self.model)
+        return SHIPPED if self.model == "shipped" else model_folder(self.model)
 
     @cached_property
     def threshold(self) -> float:  # type: ignore[override]

@@ -38,7 +38,7 @@ def models(settings: Settings | None) -> Iterable[Check]:
     used = {"minilm", "smollm2"}
     if settings is not None:
         used = {settings.embedding_model, "" if settings.llm_base_url else settings.llm_model}
-        used |= {"minilm"} if settings.compressor == "similarity" else set()
+        used |= {"minilm"} if settings.compressor in ("exit", "similarity") else set()
     for model in installed_models():
         if model.ready:
             yield Check(
