@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 PACKAGES := errors compressors indexes rag eval service migrations
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types format bench bench-exit lock clean package
+.PHONY: help install demo test lint types format bench bench-exit bench-exit-llm lock clean package
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(VENV)/installed: pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tersus needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
@@ -47,6 +47,9 @@ bench: install ## Compressors on the dev files of ../shared/data (skips without 
 
 bench-exit: install ## The targets of exit on the same files: met or missed, baselines beside (skips without them)
 	$(BIN)/python -m tersus.eval.bench_exit
+
+bench-exit-llm: install ## exit-llm with shared prefixes: times faster, and the same scores (skips without data or model)
+	$(BIN)/python -m tersus.eval.bench_exit_llm
 
 lock: ## Renew requirements.lock from pyproject.toml
 	$(BIN)/python -m piptools compile --quiet --strip-extras --extra dev --no-emit-options --no-emit-index-url --no-emit-find-links --constraint constraints.txt -o requirements.lock pyproject.toml

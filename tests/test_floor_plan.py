@@ -196,7 +196,10 @@ def test_every_package_is_listed_typed_and_complete() -> None:
 
 def test_what_lies_beside_the_modules_is_installed_with_them() -> None:
     setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    patterns = setuptools["package-data"]["*"]
+    data = setuptools["package-data"]
+    packages = {
+        package.removeprefix(f"{NAME}.").replace(".", "/"): package for package in setuptools["packages"]
+    }
     others = [
         path.relative_to(ROOT).as_posix()
         for folder in MAY_IMPORT
@@ -204,7 +207,15 @@ def test_what_lies_beside_the_modules_is_installed_with_them() -> None:
         if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
     ]
     assert "rag/prices.toml" in others
-    assert [path for path in others if not any(fnmatch(Path(path).name, p) for p in patterns)] == []
+
+    def installed(path: str) -> bool:
+        # The patterns of a package are relative to its folder.
+        owner = next(str(folder) for folder in Path(path).parents if str(folder) in packages)
+        inside = Path(path).relative_to(owner)
+        patterns = [*data["*"], *data.get(packages[owner], [])]
+        return any(fnmatch(str(inside), p) and str(inside).count("/") == p.count("/") for p in patterns)
+
+    assert [path for path in others if not installed(path)] == []
 
 
 def loaded_by(module: str) -> set[str]:

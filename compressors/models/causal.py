@@ -168,7 +168,8 @@ class CausalModel:
         return str(self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
 
     def _defused(self, text: str) -> str:
-        for token in self.tokenizer.added_tokens_encoder:
+        # Only the special ones: some vocabularies add plain words or line ends, too.
+        for token in (t.content for t in self.tokenizer.added_tokens_decoder.values() if t.special):
             if len(token) > 1 and token in text:
                 text = text.replace(token, f"{token[0]} {token[1:]}")
         return text

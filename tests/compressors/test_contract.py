@@ -29,13 +29,18 @@ from tersus.compressors import (
 from tersus.compressors.segment import split
 from tersus.errors import InvalidInput
 
+from .exit_llm import tiny
 from .strategies import bag_of_words, budgets, passages, protections, texts
 
 count = load_counter()
 
 
 def _load(name: str) -> Compressor:
-    return load_compressor(name, embedder=bag_of_words) if name == "similarity" else load_compressor(name)
+    if name == "similarity":
+        return load_compressor(name, embedder=bag_of_words)
+    if name == "exit-llm":
+        return load_compressor(name, model=tiny.folder(), device="cpu")
+    return load_compressor(name)
 
 
 @pytest.fixture(params=available_compressors())
