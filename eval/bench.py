@@ -119,8 +119,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--compressors",
         type=names,
-        default=["none", *BASELINES, "similarity"],
-        help=f"separated by commas, of: {known} (default: none,head,bm25,similarity)",
+        default=["none", *BASELINES, "similarity", "exit"],
+        help=f"separated by commas, of: {known} (default: none,head,bm25,similarity,exit)",
     )
     parser.add_argument("--ratios", type=ratios, default=[0.25], help="shares to keep (default: 0.25)")
     parser.add_argument("--limit", type=limit, help="questions of each data set (default: all)")

@@ -12,7 +12,7 @@ from typing import Any, Never
 
 from ..errors import InvalidInput, TersusError
 
-__all__ = ["DATA_DIR_VARIABLE", "DataDamaged", "DataMissing", "Line", "data_file"]
+__all__ = ["DATA_DIR_VARIABLE", "DataDamaged", "DataMissing", "Line", "data_file", "data_folder"]
 
 DATA_DIR_VARIABLE = "TERSUS_DATA_DIR"
 _SUFFIXES = (".jsonl.gz", ".jsonl")
@@ -53,7 +53,7 @@ def data_file(
                 f"there is no data file {path}", hint="expected is JSON lines, gzipped or plain"
             )
         return path
-    folder = _folder(data_dir)
+    folder = data_folder(data_dir)
     stem = f"{name}.{split}" if split else name
     for suffix in _SUFFIXES:
         path = folder / (stem + suffix)
@@ -65,7 +65,8 @@ def data_file(
     )
 
 
-def _folder(data_dir: str | os.PathLike[str] | None) -> Path:
+def data_folder(data_dir: str | os.PathLike[str] | None = None) -> Path:
+    """``data_dir``, else the folder that ``TERSUS_DATA_DIR`` names, else ``../shared/data``."""
     if data_dir is not None:
         return Path(data_dir)
     if named := os.environ.get(DATA_DIR_VARIABLE):

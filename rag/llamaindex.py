@@ -39,7 +39,7 @@ class TersusPostprocessor(BaseNodePostprocessor):
     """Shrinks retrieved nodes to what the question needs.
 
     >>> engine = index.as_query_engine(
-    ...     node_postprocessors=[TersusPostprocessor(compressor="similarity", ratio=0.25)]
+    ...     node_postprocessors=[TersusPostprocessor(ratio=0.25)]
     ... )  # doctest: +SKIP
 
     Nodes given are never changed: copies come back, with their ids and scores, in the order
@@ -55,7 +55,7 @@ class TersusPostprocessor(BaseNodePostprocessor):
 
     model_config = ConfigDict(extra="forbid")
 
-    compressor: str = Field(default="similarity", frozen=True, description="Name of an installed compressor.")
+    compressor: str = Field(default="exit", frozen=True, description="Name of an installed compressor.")
     ratio: float | None = Field(default=None, frozen=True, description="Share of the tokens to keep.")
     max_tokens: int | None = Field(default=None, frozen=True, description="Most tokens of context to keep.")
     risk: float | _Calibration | None = Field(

@@ -54,7 +54,7 @@ class Settings(BaseSettings):
 
     top_k: Annotated[int, Field(ge=1, le=1000)] = 8
     """Passages retrieved for a question."""
-    compressor: str = "similarity"
+    compressor: str = "exit"
     compressors: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Options of compressors by name: ``[compressors.exit]`` with ``model = "DIR"`` in ``tersus.toml``."""
     ratio: Annotated[float, Field(gt=0, le=1)] | None = None

@@ -24,7 +24,7 @@ __all__ = [
     "set_threshold",
 ]
 
-SHIPPED = Path(__file__).parent / "weights"
+SHIPPED = Path(__file__).parent / "shipped"
 TENSORS, SETTINGS = "exit.safetensors", "exit.json"
 CALIBRATIONS = "calibrations.json"
 """Written where a choice was made on labelled questions; nothing but budgets of risk needs it."""

@@ -64,6 +64,7 @@ def save_exit_model(model: ExitModel, folder: Path, *, encoder: str, threshold: 
     tensors = layers | {f"head.{k}": v for k, v in model.head.state_dict().items()}
     tensors["pieces"] = torch.from_numpy(model.weights)
     save_file({k: v.detach().cpu().half().contiguous() for k, v in tensors.items()}, folder / TENSORS)
+    (folder / TENSORS).chmod(0o644)  # the library writes it for its owner alone
     settings = {
         "encoder": encoder,
         "embeddings": _digest(model.encoder),

@@ -28,7 +28,7 @@ def test_the_defaults_need_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert settings.resolved_database_url == f"sqlite:///{tmp_path}/tersus/tersus.db"
     assert settings.index_folder == tmp_path / "tersus" / "indexes"
     assert settings.embedded
-    assert (settings.top_k, settings.compressor, settings.llm_model) == (8, "similarity", "smollm2")
+    assert (settings.top_k, settings.compressor, settings.llm_model) == (8, "exit", "smollm2")
     assert settings.budget == Budget()
     assert settings.budget.adaptive
 
