@@ -21,7 +21,7 @@ from .registry import (
 )
 from .render import Renderer, render_context
 from .tokens import TokenCounter, TokenizerMissing, counter_name, load_counter
-from .types import CompressedPassage, Compression, Passage, Span
+from .types import CompressedPassage, Compression, Passage, SourcedSentence, Span
 
 __all__ = [
     "Budget",
@@ -39,6 +39,7 @@ __all__ = [
     "Passage",
     "Protection",
     "Renderer",
+    "SourcedSentence",
     "Span",
     "Task",
     "TokenCounter",

@@ -26,6 +26,7 @@ def check_passages(task: Task, passages: Sequence[CompressedPassage], name: str)
         if got.source is not given:
             raise ContractViolation(f"{name} changed the order or the source of its passages")
         if got.kept is None:
+            _check_sources(got, len(task.passages), name)
             continue
         check_scores(got.kept, name)
         last = 0
@@ -35,6 +36,13 @@ def check_passages(task: Task, passages: Sequence[CompressedPassage], name: str)
             last = span.end
         if got.text != " ".join(given.text[s.start : s.end] for s in got.kept):
             raise ContractViolation(f"{name} sent text that is not the spans it kept")
+
+
+def _check_sources(got: CompressedPassage, count: int, name: str) -> None:
+    if got.text != " ".join(s.text for s in got.sentences):
+        raise ContractViolation(f"{name} rewrote a passage without saying where each sentence came from")
+    if not all(s.passages and all(0 <= n < count for n in s.passages) for s in got.sentences):
+        raise ContractViolation(f"{name} wrote a sentence whose sources are not among the passages")
 
 
 def check_scores(spans: Iterable[Span], name: str) -> None:

@@ -27,6 +27,8 @@ class ExtractiveCompressor(Compressor):
     kind: ClassVar[Literal["extractive", "abstractive"]] = "extractive"
     threshold: float = 0.0
     """What the adaptive budget keeps: every span with a score of at least this."""
+    joined: bool = False
+    """Whether neighbours that are both kept become one span: for candidates smaller than a sentence."""
 
     @property
     def fingerprint(self) -> str:
@@ -102,8 +104,8 @@ class ExtractiveCompressor(Compressor):
     def _select(self, task: Task, candidates: Candidates) -> Draft:
         threshold = self._threshold(task.budget)
         if threshold is not None:
-            return select_above(task, candidates, threshold)
-        return select_within(task, candidates)
+            return select_above(task, candidates, threshold, joined=self.joined)
+        return select_within(task, candidates, joined=self.joined)
 
     def _threshold(self, budget: Budget) -> float | None:
         """The threshold of an adaptive or risk budget; None for budgets of size."""

@@ -18,11 +18,12 @@ class Ranking:
     span ``i`` brings with it. ``order`` holds ``(i, owner)`` in the order of taking: the protected spans by
     falling score, then what they bring, then each other span by falling score, followed by what it
     brings. ``owner`` is the span that brings ``i``, or ``i`` itself: brought spans are taken only
-    where their owner was.
+    where their owner was. ``joined``: neighbours that are both kept become one span, as words do.
     """
 
-    def __init__(self, task: Task, candidates: Sequence[Sequence[Span]]) -> None:
+    def __init__(self, task: Task, candidates: Sequence[Sequence[Span]], *, joined: bool = False) -> None:
         self._passages = task.passages
+        self._joined = joined
         self.spans: list[Span] = []
         self.passage: list[int] = []
         self.companions: list[tuple[int, ...]] = []
@@ -62,7 +63,7 @@ class Ranking:
         spans: list[list[Span]] = [[] for _ in self._passages]
         for i in sorted(chosen):
             spans[self.passage[i]].append(self.spans[i])
-        return [_reduced(p, s) for p, s in zip(self._passages, spans, strict=True)]
+        return [_reduced(p, s, self._joined) for p, s in zip(self._passages, spans, strict=True)]
 
 
 def _companions(task: Task, passage: Passage, spans: Sequence[Span], first: int) -> list[tuple[int, ...]]:
@@ -87,13 +88,14 @@ def _touched(text: str, spans: Sequence[Span], matches: Sequence[tuple[int, int]
     return sorted(touched)
 
 
-def _reduced(passage: Passage, spans: Sequence[Span]) -> CompressedPassage:
-    """Neighbours on different lines become one span, so that lists, tables and code keep their lines."""
+def _reduced(passage: Passage, spans: Sequence[Span], joined: bool) -> CompressedPassage:
+    """Neighbours on different lines become one span, so that lists, tables and code keep their lines, and
+    so do those with nothing between them, where a blank would be put."""
     merged: list[Span] = []
     for span in spans:
         if merged:
             gap = passage.text[merged[-1].end : span.start]
-            if "\n" in gap and not gap.strip():
+            if not gap.strip() and (joined or not gap or "\n" in gap):
                 merged[-1] = Span(merged[-1].start, span.end, max(merged[-1].score, span.score))
                 continue
         merged.append(span)

@@ -16,9 +16,11 @@ TOLERANCE = 0.02
 """How far the share kept may lie from ``Budget.ratio``: 2 points."""
 
 
-def select_above(task: Task, candidates: Sequence[Sequence[Span]], threshold: float) -> Draft:
+def select_above(
+    task: Task, candidates: Sequence[Sequence[Span]], threshold: float, *, joined: bool = False
+) -> Draft:
     """Every span with a score of at least ``threshold``, every protected one, and what they bring."""
-    ranking = Ranking(task, candidates)
+    ranking = Ranking(task, candidates, joined=joined)
     above = {i for i, span in enumerate(ranking.spans) if span.score >= threshold}
     chosen = ranking.with_companions(above | ranking.protected)
     reason = None
@@ -33,15 +35,16 @@ def select_above(task: Task, candidates: Sequence[Sequence[Span]], threshold: fl
     return Draft(ranking.passages(chosen), reason)
 
 
-def select_within(task: Task, candidates: Sequence[Sequence[Span]]) -> Draft:
+def select_within(task: Task, candidates: Sequence[Sequence[Span]], *, joined: bool = False) -> Draft:
     """The best spans that ``max_tokens`` or ``ratio`` allows.
 
     Spans are taken in the ranking's order as long as they fit, and what is left of the
     budget is filled with lesser ones. ``max_tokens`` is an upper bound. A ratio is a target: where
     this leaves it more than 2 points short, exact combinations are tried (a knapsack).
     All decisions rest on estimates that add up; the rendered text is counted to confirm.
+    ``joined``: neighbours that are both kept become one span.
     """
-    ranking = Ranking(task, candidates)
+    ranking = Ranking(task, candidates, joined=joined)
     costs = Costs(task, ranking)
     if task.budget.max_tokens is not None:
         chosen, _ = _fill(task, costs, task.budget.max_tokens)

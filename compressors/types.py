@@ -9,7 +9,7 @@ from typing import Any, SupportsFloat
 
 from ..errors import InvalidInput
 
-__all__ = ["CompressedPassage", "Compression", "Passage", "Span"]
+__all__ = ["CompressedPassage", "Compression", "Passage", "SourcedSentence", "Span"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +75,27 @@ def _real_number(value: Any) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class SourcedSentence:
+    """A sentence that a compressor wrote, and the numbers of the passages given that it came from."""
+
+    text: str
+    passages: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CompressedPassage:
     """One passage after compression.
 
     ``kept`` are the spans that stay, in order; ``[]`` where the passage was
     dropped; ``None`` where it was rewritten (abstractive compressors). ``text``
-    is what will be sent of it: the kept spans joined by one blank.
+    is what will be sent of it: the kept spans joined by one blank. Of a rewritten passage
+    ``sentences`` hold the new text, sentence by sentence, with its sources, and ``text`` joins them.
     """
 
     source: Passage
     kept: Sequence[Span] | None
     text: str
+    sentences: Sequence[SourcedSentence] = ()
 
     @classmethod
     def whole(cls, passage: Passage) -> CompressedPassage:
@@ -98,6 +108,11 @@ class CompressedPassage:
         """The passage reduced to ``spans`` (in order, not overlapping)."""
         kept = list(spans)
         return cls(passage, kept, " ".join(passage.text[s.start : s.end] for s in kept))
+
+    @classmethod
+    def rewritten(cls, passage: Passage, sentences: Sequence[SourcedSentence]) -> CompressedPassage:
+        """New text in the passage's place; a text of several passages stands in the place of the first."""
+        return cls(passage, None, " ".join(s.text for s in sentences), tuple(sentences))
 
 
 @dataclass(frozen=True, slots=True)

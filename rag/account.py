@@ -73,6 +73,7 @@ class Account:
                     "offset": p.source.offset,
                     "title": p.source.title,
                     "kept": None if p.kept is None else [asdict(span) for span in p.kept],
+                    "sources": [sentence.passages for sentence in p.sentences],
                 }
                 for p in context.passages
             ],

@@ -152,6 +152,7 @@ class TersusPostprocessor(BaseNodePostprocessor):
             "compressor": self.compressor,
             "budget": str(self._budget),
             "kept": None if passage.kept is None else [asdict(span) for span in passage.kept],
+            "sources": [asdict(sentence) for sentence in passage.sentences],
             "tokens_before": context.tokens_before,
             "tokens_after": context.tokens_after,
             "seconds": context.seconds,

@@ -103,5 +103,6 @@ def passage_dict(passage: CompressedPassage) -> dict[str, Any]:
         "text": source.text,
         "kept": None if passage.kept is None else [asdict(span) for span in passage.kept],
         "sent": passage.text,
+        "sources": [asdict(sentence) for sentence in passage.sentences],
         "metadata": dict(source.metadata),
     }

@@ -16,9 +16,11 @@ from tersus.compressors import (
     Compression,
     Compressor,
     ContractViolation,
+    Draft,
     ExtractiveCompressor,
     Passage,
     Protection,
+    SourcedSentence,
     Span,
     Task,
     available_compressors,
@@ -241,3 +243,57 @@ def test_a_score_without_order_is_refused_also_where_its_span_would_be_dropped()
 def test_a_risk_without_calibration_is_refused() -> None:
     with pytest.raises(CalibrationMissing, match="similarity"):
         _load("similarity").compress("q", [Passage(text="One. Two.")], Budget(risk=0.05))
+
+
+class Rewriter(Compressor):
+    """Answers every task with the passages it was made with."""
+
+    name = "rewriter"
+    kind = "abstractive"
+
+    def __init__(self, *rewritten: CompressedPassage) -> None:
+        self.rewritten = rewritten
+
+    def _compress_batch(self, tasks: Sequence[Task]) -> Sequence[Draft]:
+        return [Draft(self.rewritten) for _ in tasks]
+
+
+def test_a_rewritten_text_names_the_passages_that_each_sentence_came_from() -> None:
+    first, second = Passage("It rained in Ulm."), Passage("It was cold in Ulm.")
+    sentences = [SourcedSentence("Ulm was wet", (0,)), SourcedSentence("and cold.", (0, 1))]
+    rewritten = CompressedPassage.rewritten(first, sentences)
+    dropped = CompressedPassage.of(second, [])
+    result = Rewriter(rewritten, dropped).compress("?", [first, second])
+    assert result.text == "Ulm was wet and cold."
+    assert [s.passages for s in result.passages[0].sentences] == [(0,), (0, 1)]
+    for wrong in (
+        CompressedPassage(first, None, "Ulm was wet"),
+        CompressedPassage.rewritten(first, [SourcedSentence("Ulm was wet", ())]),
+        CompressedPassage.rewritten(first, [SourcedSentence("Ulm was wet", (2,))]),
+        CompressedPassage.rewritten(first, [SourcedSentence("Ulm was wet", (-1,))]),
+    ):
+        with pytest.raises(ContractViolation):
+            Rewriter(wrong, dropped).compress("?", [first, second])
+
+
+class Everything(ExtractiveCompressor):
+    """Scores the spans it was made with."""
+
+    name = "everything"
+
+    def __init__(self, *spans: Span, joined: bool = False) -> None:
+        self.spans, self.joined = spans, joined
+
+    def _score_batch(self, tasks: Sequence[Task]) -> Sequence[Sequence[Sequence[Span]]]:
+        return [[self.spans] for _ in tasks]
+
+
+def test_neighbours_without_a_blank_between_them_stay_so() -> None:
+    passage = Passage("他来了。我走了。  Gone now.")
+    spans = [Span(0, 4, 1.0), Span(4, 8, 0.5), Span(10, 14, 0.2), Span(15, 19, 0.1)]
+    result = Everything(*spans).compress("?", [passage])
+    assert result.passages[0].kept == [Span(0, 8, 1.0), *spans[2:]]
+    assert result.text == "他来了。我走了。 Gone now."
+    whole = Everything(*spans, joined=True).compress("?", [passage])
+    assert whole.passages[0].kept == [Span(0, 19, 1.0)]
+    assert whole.text == passage.text

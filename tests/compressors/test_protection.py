@@ -16,6 +16,7 @@ from tersus.compressors import (
     KeepTooSlow,
     Passage,
     Protection,
+    SourcedSentence,
     Span,
     Task,
     load_compressor,
@@ -95,7 +96,13 @@ class Rewriting(Compressor):
 
     def _compress_batch(self, tasks: list[Task]) -> list[Draft]:  # type: ignore[override]
         return [
-            Draft([CompressedPassage(p, None, "A car, HH-AB 123.") for p in task.passages], "in short")
+            Draft(
+                [
+                    CompressedPassage.rewritten(p, [SourcedSentence("A car, HH-AB 123.", (i,))])
+                    for i, p in enumerate(task.passages)
+                ],
+                "in short",
+            )
             for task in tasks
         ]
 

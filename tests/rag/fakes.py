@@ -25,7 +25,7 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.llms import CustomLLM
 from sqlalchemy import select
-from tersus.compressors import CompressedPassage, Compressor, Draft, Span, Task, load_counter
+from tersus.compressors import CompressedPassage, Compressor, Draft, SourcedSentence, Span, Task, load_counter
 from tersus.rag.embedding import embed_texts, embedding_fingerprint
 from tersus.rag.index_store import IndexStore
 from tersus.rag.ledger import (
@@ -193,7 +193,12 @@ def rewriting(text: str) -> Scripted:
 
     def act(task: Task) -> Draft:
         first, *others = task.passages
-        return Draft([CompressedPassage(first, None, text), *(CompressedPassage.of(p, []) for p in others)])
+        return Draft(
+            [
+                CompressedPassage.rewritten(first, [SourcedSentence(text, (0,))]),
+                *(CompressedPassage.of(p, []) for p in others),
+            ]
+        )
 
     return Scripted(act)
 

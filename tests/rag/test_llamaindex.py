@@ -25,7 +25,7 @@ from llama_index.core.schema import (
 )
 from llama_index.core.utils import get_tokenizer
 from pydantic import ValidationError
-from tersus.compressors import CompressedPassage, Compressor, Passage, Span
+from tersus.compressors import CompressedPassage, Compressor, Passage, SourcedSentence, Span
 from tersus.compressors.base import Draft, Task
 from tersus.compressors.models.store import ModelMissing, find_model
 from tersus.compressors.registry import UnknownCompressor
@@ -64,7 +64,15 @@ class Rewriting(Compressor):
     kind = "abstractive"
 
     def _compress_batch(self, tasks: Sequence[Task]) -> Sequence[Draft]:
-        return [Draft([CompressedPassage(p, None, "In short.") for p in task.passages]) for task in tasks]
+        return [
+            Draft(
+                [
+                    CompressedPassage.rewritten(p, [SourcedSentence("In short.", (i,))])
+                    for i, p in enumerate(task.passages)
+                ]
+            )
+            for task in tasks
+        ]
 
 
 @pytest.fixture

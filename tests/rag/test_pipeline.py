@@ -77,6 +77,7 @@ def test_a_query_is_answered_counted_priced_and_recorded_once(corpus: Database, 
             "id": p.source.id, "document": p.source.document_id,
             "offset": p.source.offset, "title": p.source.title,
             "kept": [{"start": s.start, "end": s.end, "score": 0.5} for s in p.kept or []],
+            "sources": [],
         }
         for p in result.passages
     ]  # fmt: skip
