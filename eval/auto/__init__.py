@@ -1,0 +1,1 @@
+"""Learning and testing the choices of ``auto``."""
