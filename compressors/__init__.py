@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from .base import Compressor, ContractViolation, Draft, Task
 from .budget import Budget, Calibration, CalibrationMissing
+from .chaining import ChainCompressor, chain
 from .extractive import Candidates, ExtractiveCompressor
 from .protection import KeepTooSlow, Protection
 from .registry import (
@@ -21,13 +22,14 @@ from .registry import (
 )
 from .render import Renderer, render_context
 from .tokens import TokenCounter, TokenizerMissing, counter_name, load_counter
-from .types import CompressedPassage, Compression, Passage, SourcedSentence, Span
+from .types import CompressedPassage, Compression, Passage, SourcedSentence, Span, StageReport
 
 __all__ = [
     "Budget",
     "Calibration",
     "CalibrationMissing",
     "Candidates",
+    "ChainCompressor",
     "CompressedPassage",
     "Compression",
     "Compressor",
@@ -41,11 +43,13 @@ __all__ = [
     "Renderer",
     "SourcedSentence",
     "Span",
+    "StageReport",
     "Task",
     "TokenCounter",
     "TokenizerMissing",
     "UnknownCompressor",
     "available_compressors",
+    "chain",
     "compressor_class",
     "counter_name",
     "load_compressor",

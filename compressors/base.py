@@ -32,6 +32,9 @@ class Compressor(ABC):
     model: str | None = None
     """The model it runs, if any: an alias, a hub name or a path."""
     paper: ClassVar[str | None] = None
+    speed: ClassVar[str] = ""
+    """By order of magnitude, a query of 10 passages on two CPU cores, models loaded: "instant" (less than
+    10 ms), "fast" (less than 0.5 s), "medium" (less than 5 s) or "slow"; "" where nobody has said."""
     needs_query: ClassVar[bool] = True
 
     def compress(
@@ -152,7 +155,9 @@ class Compressor(ABC):
         if limit is not None and after > limit:
             raise ContractViolation(f"{self.name} sent {after} tokens where max_tokens was {limit}")
         reason = join_reasons(draft.reason, task.protection.loss(passages))
-        return Compression(passages, text, task.tokens_before, after, seconds, self.name, reason)
+        return Compression(
+            passages, text, task.tokens_before, after, seconds, self.name, reason, tuple(draft.stages)
+        )
 
     def _nothing(self, task: Task) -> Compression:
         passages = tuple(CompressedPassage.of(p, []) for p in task.passages)

@@ -20,6 +20,7 @@ class NoneCompressor(Compressor):
 
     name: ClassVar[str] = "none"
     summary: ClassVar[str] = "Keeps everything: plain RAG, the baseline"
+    speed: ClassVar[str] = "instant"
     needs_query: ClassVar[bool] = False
 
     def _compress_batch(self, tasks: Sequence[Task]) -> Sequence[Draft]:

@@ -70,6 +70,9 @@ def compressor_class(name: str) -> type[Compressor]:
 def load_compressor(name: str, **options: Any) -> Compressor:
     """An instance of the compressor ``name``; ``options`` go to its constructor.
 
+    Names joined by a plus make a chain: ``load_compressor("exit+frugal")``. Its options are those of the
+    stages by name, ``exit={"hops": 1}`` or ``**{"exit.hops": 1}``, and the chain's own ``shares``.
+
     >>> load_compressor("none").name
     'none'
 
@@ -77,8 +80,29 @@ def load_compressor(name: str, **options: Any) -> Compressor:
         UnknownCompressor, CompressorBroken: as :func:`compressor_class`.
         InvalidInput: an option that this compressor does not take.
     """
+    if isinstance(name, str) and "+" in name:
+        return _load_chain(name, options)
     cls = compressor_class(name)
     try:
         return cls(**options)
     except TypeError as error:
         raise InvalidInput(f"compressor {name!r} does not take these options: {error}") from error
+
+
+def _load_chain(name: str, options: dict[str, Any]) -> Compressor:
+    from .chaining import ChainCompressor
+
+    names = [part.strip() for part in name.split("+")]
+    shares = options.get("shares")
+    by_stage: dict[str, dict[str, Any]] = {stage: {} for stage in names}
+    for key, value in options.items():
+        stage, dot, option = key.partition(".")
+        if key == "shares":
+            continue
+        if stage not in by_stage or not (dot or isinstance(value, dict)):
+            raise InvalidInput(
+                f"the chain {name!r} does not take the option {key!r}",
+                hint=f'name the stage: {names[0]}={{"option": value}}, or shares=[0.5]',
+            )
+        by_stage[stage].update({option: value} if dot else value)
+    return ChainCompressor([load_compressor(stage, **by_stage[stage]) for stage in names], shares=shares)

@@ -31,6 +31,7 @@ class SimilarityCompressor(ExtractiveCompressor):
 
     name: ClassVar[str] = "similarity"
     summary: ClassVar[str] = "Sentences nearest to the question by embedding: simple, the baseline to beat"
+    speed: ClassVar[str] = "fast"
 
     def __init__(
         self, model: str = "minilm", *, embedder: Embedder | None = None, threshold: float = 0.35

@@ -9,7 +9,7 @@ from .budget import Budget
 from .protection import Protection
 from .render import Renderer
 from .tokens import TokenCounter
-from .types import CompressedPassage, Passage
+from .types import CompressedPassage, Passage, StageReport
 
 __all__ = ["Draft", "Task", "join_reasons"]
 
@@ -37,6 +37,7 @@ class Draft:
 
     passages: Sequence[CompressedPassage]
     reason: str | None = None
+    stages: Sequence[StageReport] = ()
 
 
 def join_reasons(*reasons: str | None) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any, SupportsFloat
 
 from ..errors import InvalidInput
 
-__all__ = ["CompressedPassage", "Compression", "Passage", "SourcedSentence", "Span"]
+__all__ = ["CompressedPassage", "Compression", "Passage", "SourcedSentence", "Span", "StageReport"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,22 @@ class CompressedPassage:
 
 
 @dataclass(frozen=True, slots=True)
+class StageReport:
+    """What one stage of a chain did.
+
+    ``tokens_before`` and ``tokens_after`` count the rendered context that it was given and that it left,
+    with the same renderer and counter as the whole. ``seconds`` is its wall time; within a batch it is the
+    stage's time for the batch, shared out by ``tokens_before``. ``reason`` is what it said of its own budget.
+    """
+
+    compressor: str
+    tokens_before: int
+    tokens_after: int
+    seconds: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Compression:
     """The outcome for one query.
 
@@ -124,7 +140,8 @@ class Compression:
     ``tokens_after`` count the rendered context, whole and compressed, with the
     same renderer and counter. ``seconds`` is wall time; within a batch it is the
     batch's time, shared out by ``tokens_before``. ``reason`` says in words why
-    nothing or everything was removed, or why a budget could not be met.
+    nothing or everything was removed, or why a budget could not be met. ``stages`` are
+    those of a chain, in order; of any other compressor there are none.
     """
 
     passages: Sequence[CompressedPassage]
@@ -134,6 +151,7 @@ class Compression:
     seconds: float
     compressor: str
     reason: str | None = None
+    stages: Sequence[StageReport] = ()
 
     @property
     def tokens_saved(self) -> int:

@@ -106,4 +106,5 @@ def compress_passages(
         input_price=price.input if price else None,
         cost_saved=cost,
         seconds=Seconds(compress=context.seconds),
+        stages=context.stages,
     )

@@ -17,6 +17,7 @@ from ..compressors import (
     Passage,
     Protection,
     Renderer,
+    StageReport,
     TokenCounter,
     load_compressor,
 )
@@ -35,6 +36,7 @@ class Context:
     ``outcome``: ``compressed``; ``bypassed`` (everything was to stay); ``fell_back`` (the
     compressor failed, was too slow, or saved nothing). In the last two the text is the
     original and the counts are equal. ``seconds`` is the time compression took in any case.
+    ``stages`` are those of a chain whose result is sent.
     """
 
     passages: Sequence[CompressedPassage]
@@ -45,6 +47,7 @@ class Context:
     outcome: Literal["compressed", "bypassed", "fell_back"]
     reason: str | None = None
     error_code: str | None = None
+    stages: Sequence[StageReport] = ()
 
 
 def compress_or_original(
@@ -109,6 +112,7 @@ def compress_or_original(
         result.seconds,
         "compressed",
         result.reason,
+        stages=result.stages,
     )
 
 

@@ -296,6 +296,7 @@ class Pipeline:
             input_price=account.price.input if account.price else None,
             cost_saved=cost,
             seconds=Seconds(**account.seconds, total=total),
+            stages=context.stages,
         )
 
     @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from ..compressors import CompressedPassage
+from ..compressors import CompressedPassage, StageReport
 from .llm import Usage
 
 __all__ = ["QueryResult", "Seconds", "passage_dict"]
@@ -29,6 +29,7 @@ class QueryResult:
 
     ``outcome``: ``compressed``, ``bypassed`` or ``fell_back``, with ``reason`` in words.
     Tokens count the context as rendered into the prompt; ``prompt_tokens`` the whole prompt.
+    ``stages`` are those of a chain of compressors, each with its tokens and seconds; else there are none.
     ``cost_saved`` is in USD at ``price_model``'s input price; None where no price is known.
     """
 
@@ -52,6 +53,7 @@ class QueryResult:
     input_price: Decimal | None = None
     cost_saved: Decimal | None = None
     seconds: Seconds = field(default_factory=Seconds)
+    stages: Sequence[StageReport] = ()
 
     @property
     def tokens_saved(self) -> int:
@@ -86,6 +88,7 @@ class QueryResult:
             "input_price": None if self.input_price is None else str(self.input_price),
             "cost_saved": None if self.cost_saved is None else f"{self.cost_saved:f}",
             "seconds": asdict(self.seconds),
+            "stages": [asdict(stage) for stage in self.stages],
             "context": self.context,
             "passages": [passage_dict(passage) for passage in self.passages],
         }

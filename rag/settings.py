@@ -138,8 +138,12 @@ class Settings(BaseSettings):
         return Budget(ratio=self.ratio, max_tokens=self.max_tokens, risk=self.risk)
 
     def options_of(self, compressor: str) -> dict[str, Any]:
-        """What is set for the compressor of that name."""
-        return dict(self.compressors.get(compressor, {}))
+        """What is set for the compressor of that name; for a chain, also what is set for its stages."""
+        own = dict(self.compressors.get(compressor, {}))
+        if "+" not in compressor:
+            return own
+        stages = {name.strip(): self.options_of(name.strip()) for name in compressor.split("+")}
+        return {name: options for name, options in stages.items() if options} | own
 
     @property
     def protection(self) -> Protection:

@@ -39,6 +39,7 @@ class ExitCompressor(ExtractiveCompressor):
 
     name: ClassVar[str] = "exit"
     summary: ClassVar[str] = "The sentences the answer needs, by a trained classifier: the default"
+    speed: ClassVar[str] = "fast"
     paper: ClassVar[str | None] = "Hwang et al., 2024, arXiv:2412.12559"
 
     def __init__(

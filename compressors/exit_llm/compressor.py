@@ -48,6 +48,7 @@ class ExitLLMCompressor(ExtractiveCompressor):
 
     name: ClassVar[str] = "exit-llm"
     summary: ClassVar[str] = "The sentences a language model says Yes to: EXIT in the paper's own form"
+    speed: ClassVar[str] = "slow"
     paper: ClassVar[str | None] = "Hwang et al., 2024, arXiv:2412.12559"
 
     def __init__(

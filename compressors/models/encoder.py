@@ -7,6 +7,7 @@ the same; the tests compare them.
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -17,7 +18,7 @@ from ...errors import InvalidInput
 from .fingerprint import fingerprint_folder
 from .pooling import SentenceSettings, pool, read_settings
 from .runtime import loading, pick_device, pick_dtype, well_formed
-from .store import find_model, model_folder
+from .store import ModelUnusable, find_model, model_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +29,7 @@ __all__ = ["TextEncoder", "load_encoder"]
 # Tokenised at once, so that a million texts do not stand in memory as token lists.
 _CHUNK = 8192
 _UNLIMITED = 1 << 30
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class TextEncoder:
@@ -94,12 +96,62 @@ class TextEncoder:
     @property
     def max_length(self) -> int:
         """Most tokens of one text; what is beyond is not seen."""
-        own = self._max_length or self._settings.max_length or _UNLIMITED
+        return min(self._max_length or self._settings.max_length or _UNLIMITED, self.positions)
+
+    @property
+    def positions(self) -> int:
+        """Most tokens that the model has places for, whatever length it was trained to compare."""
         positions = getattr(self._config, "max_position_embeddings", None) or _UNLIMITED
         # RoBERTa and its kin keep the first positions, up to the padding token's, for padding.
         if getattr(self._config, "model_type", "") in {"roberta", "xlm-roberta", "camembert", "mpnet"}:
             positions -= (self._config.pad_token_id or 0) + 1
-        return int(min(own, positions))
+        return int(positions)
+
+    @property
+    def model(self) -> Any:
+        """The weights as transformers loads them, in evaluation mode; shared, so nobody changes them."""
+        return self._model()[0]
+
+    @property
+    def settings(self) -> SentenceSettings:
+        """Pooling and what else the model's files say."""
+        return self._settings
+
+    @property
+    def pad_id(self) -> int:
+        """The id that fills up shorter texts of a batch."""
+        return int(self._model()[1].pad_token_id or 0)
+
+    @property
+    def special_tokens(self) -> tuple[list[int], list[int]]:
+        """Ids that the model wants before and behind a text."""
+        _, tokenizer = self._model()
+        with self._lock:
+            bare = tokenizer("a", add_special_tokens=False, verbose=False)["input_ids"]
+            around: list[int] = tokenizer("a", add_special_tokens=True, verbose=False)["input_ids"]
+        at = around.index(bare[0])
+        return around[:at], around[at + len(bare) :]
+
+    def tokens(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Ids of the whole text, without special tokens, and where each stands in it, ``(start, end)``.
+
+        Raises:
+            ModelUnusable: the tokenizer does not tell where its tokens stand.
+        """
+        _, tokenizer = self._model()
+        if not tokenizer.is_fast:
+            raise ModelUnusable(
+                f"the tokenizer of {self.name} does not tell where its tokens stand",
+                hint="use a model with a tokenizer.json",
+            )
+        text = _SURROGATE.sub("\ufffd", text)  # one for one, so that places stay true
+        if self._settings.lower_case and len(text.lower()) == len(text):
+            text = text.lower()
+        with self._lock:
+            made = tokenizer(
+                text, add_special_tokens=False, truncation=False, return_offsets_mapping=True, verbose=False
+            )
+        return made["input_ids"], [(int(start), int(end)) for start, end in made["offset_mapping"]]
 
     @property
     def prompts(self) -> Mapping[str, str]:
@@ -175,8 +227,7 @@ class TextEncoder:
     def _forward(self, ids: list[list[int]]) -> NDArray[np.float32]:
         import torch
 
-        model, tokenizer = self._model()
-        pad = tokenizer.pad_token_id or 0
+        model, pad = self.model, self.pad_id
         width = max(map(len, ids))
         tokens = torch.tensor([row + [pad] * (width - len(row)) for row in ids], device=model.device)
         mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in ids], device=model.device)

@@ -74,6 +74,16 @@ def savings_lines(result: QueryResult, console: Console) -> list[str]:
     ]
     how = [result.compressor, result.budget] if result.compressor else ["no compression"]
     lines = [between.join(part for part in first if part), between.join([*took, *(h for h in how if h)])]
+    lines += [
+        between.join(
+            [
+                f"  {stage.compressor}",
+                f"{stage.tokens_before:,} {arrow(console)} {stage.tokens_after:,} tokens",
+                duration(stage.seconds),
+            ]
+        )
+        for stage in result.stages
+    ]
     if result.outcome == "fell_back":
         lines.append(f"fell back to the original context: {result.reason}")
     elif result.outcome == "bypassed":

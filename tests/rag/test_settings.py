@@ -169,3 +169,9 @@ def test_compressors_have_options_of_their_own(config: Path) -> None:
     settings = load_settings()
     assert settings.options_of("exit") == {"model": "mine", "hops": 1}
     assert settings.options_of("none") == {}
+
+
+def test_a_chain_has_its_stages_options_and_its_own(config: Path) -> None:
+    config.write_text('[compressors.exit]\nhops = 1\n[compressors."exit+none"]\nshares = [0.5]')
+    assert load_settings().options_of("exit+none") == {"exit": {"hops": 1}, "shares": [0.5]}
+    assert load_settings().options_of("none+none") == {}

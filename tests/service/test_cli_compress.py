@@ -52,6 +52,20 @@ def test_the_context_goes_to_stdout_and_the_savings_to_stderr(cli: Any, text_fil
     assert first.startswith(f"{as_json['tokens_before']} \u2192 {as_json['tokens_after']} tokens \u00b7 ")
 
 
+def test_a_chain_says_what_each_stage_did(cli: Any, text_file: Path) -> None:
+    ask = ("compress", "-q", QUESTION, "--ratio", "0.4", "--compressor", "exit+frugal")
+    result = cli(*ask, "--json", text_file)
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert [stage["compressor"] for stage in found["stages"]] == ["exit", "frugal"]
+    assert found["stages"][0]["tokens_before"] == found["tokens_before"]
+    assert found["stages"][1]["tokens_after"] == found["tokens_after"]
+    assert found["compressor"] == queries(cli)[0]["compressor"] == "exit+frugal"
+    shown = cli(*ask, text_file).stderr
+    assert "  exit" in shown
+    assert "  frugal" in shown
+
+
 def test_max_tokens_is_never_exceeded(cli: Any, text_file: Path) -> None:
     result = cli("compress", "-q", QUESTION, "--max-tokens", "25", "--json", text_file)
     found = json.loads(result.stdout)

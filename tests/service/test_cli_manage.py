@@ -120,6 +120,37 @@ def test_compressors_are_listed_and_a_broken_one_with_its_error(
     assert "no_such_module_at_all" in shown.stdout
 
 
+def test_a_compressor_explains_its_options(cli: Any) -> None:
+    about = json.loads(cli("compressors", "frugal", "--json").stdout)
+    assert about["kind"] == "extractive"
+    assert about["speed"] == "fast"
+    assert about["error"] is None
+    options = {one["name"]: one for one in about["options"]}
+    assert options["scorer"]["default"] == "query"
+    assert all(one["meaning"] for one in about["options"])
+    shown = cli("compressors", "frugal").stdout
+    assert "granularity" in shown
+    assert "Args:" not in shown
+    assert "[compressors.frugal]" in shown
+    wrong = cli("compressors", "frugle")
+    assert wrong.exit_code == 1
+    assert "frugal" in wrong.stderr
+
+
+def test_every_option_of_every_compressor_is_explained(cli: Any) -> None:
+    for one in json.loads(cli("compressors", "--json").stdout)["compressors"]:
+        about = json.loads(cli("compressors", one["name"], "--json").stdout)
+        assert all(about[field] for field in ("text", "summary", "speed")), one["name"]
+        assert all(option["meaning"] for option in about["options"]), one["name"]
+
+
+def test_a_chain_explains_the_options_of_its_stages(cli: Any) -> None:
+    about = json.loads(cli("compressors", "exit+frugal", "--json").stdout)
+    names = {one["name"] for one in about["options"]}
+    assert {"shares", "exit.hops", "frugal.granularity"} <= names
+    assert (about["kind"], about["speed"]) == ("extractive", "fast")
+
+
 def test_models_are_listed_there_or_not(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERSUS_MODELS_DIR", str(tmp_path / "none"))
     found = {one["name"]: one for one in json.loads(cli("models", "list", "--json").stdout)["models"]}
