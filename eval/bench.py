@@ -13,9 +13,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..compressors import Compressor, available_compressors, counter_name, load_counter
-from ..errors import TersusError
+from ..errors import NotInstalled, TersusError
 from .baselines import BASELINES
-from .bench_options import limit, load, names, ratios
+from .bench_options import limit, load, names, ratios, with_all
 from .bench_run import METRICS, Row, evaluate
 from .bench_table import bench_table
 from .data import DataMissing, Example, read_examples
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows: list[Row] = []
     status = 0
     try:
-        compressors = [load(name) for name in options.compressors]
+        compressors = [load(name) for name in with_all(options.compressors)]
         for row in _run(options, compressors, _load_data(options, notes), notes):
             rows.append(row)  # not extend: rows measured before an error are shown all the same
     except TersusError as error:
@@ -88,16 +88,27 @@ def _run(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=notes, transient=True) as progress:
         bar = progress.add_task("", total=sum(len(data[name]) for name, _, _ in jobs))
+        lacking: set[str] = set()
         for name, compressor, ratio in jobs:
+            if compressor.name in lacking:
+                progress.advance(bar, len(data[name]))
+                continue
             progress.update(bar, description=escape(f"{name}: {compressor.name}"))
-            yield evaluate(
-                compressor,
-                data[name],
-                ratio,
-                data=f"{name}.{options.split}",
-                seed=options.seed,
-                advance=lambda: progress.advance(bar),
-            )
+            try:
+                yield evaluate(
+                    compressor,
+                    data[name],
+                    ratio,
+                    data=f"{name}.{options.split}",
+                    seed=options.seed,
+                    advance=lambda: progress.advance(bar),
+                )
+            except NotInstalled as missing:
+                if len(compressors) == 1:
+                    raise
+                lacking.add(compressor.name)
+                said = f"[yellow]skipped[/yellow] {escape(f'{compressor.name}: {missing}')}"
+                notes.print(said, highlight=False, soft_wrap=True)
 
 
 def _report(options: argparse.Namespace, rows: Sequence[Row]) -> dict[str, object]:
@@ -120,7 +131,8 @@ def _parser() -> argparse.ArgumentParser:
         "--compressors",
         type=names,
         default=["none", *BASELINES, "similarity", "exit"],
-        help=f"separated by commas, of: {known} (default: none,head,bm25,similarity,exit)",
+        help=f"separated by commas, of: {known}, chains of them such as exit+frugal, or all "
+        "(default: none,head,bm25,similarity,exit)",
     )
     parser.add_argument("--ratios", type=ratios, default=[0.25], help="shares to keep (default: 0.25)")
     parser.add_argument("--limit", type=limit, help="questions of each data set (default: all)")

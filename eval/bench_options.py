@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from ..compressors import Compressor, load_compressor
+from ..compressors import Compressor, available_compressors, load_compressor
 from ..errors import InvalidInput
 from .baselines import BASELINES
 
-__all__ = ["limit", "load", "names", "parse_spec", "ratios"]
+__all__ = ["limit", "load", "names", "parse_spec", "ratios", "with_all"]
 
 
 def names(text: str) -> list[str]:
@@ -44,7 +45,8 @@ def parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
     """``NAME:OPTION=VALUE:OPTION=VALUE``: a compressor's name and the options of its constructor.
 
     A value is read as JSON where it is JSON (``2``, ``0.5``, ``true``, ``null``, ``"2"``) and as the
-    text it is otherwise. It holds no colon and no comma: those separate options and compressors.
+    text it is otherwise. It holds no colon and no comma: those separate options and compressors. An option
+    of a chain's stage is named after it, ``exit+frugal:frugal.granularity=word``.
 
     >>> parse_spec("exit:hops=2:device=cpu")
     ('exit', {'hops': 2, 'device': 'cpu'})
@@ -56,7 +58,7 @@ def parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
     options: dict[str, Any] = {}
     for part in parts:
         option, equals, value = part.partition("=")
-        if not equals or not option.isidentifier() or option in options:
+        if not equals or not option.replace(".", "_").isidentifier() or option in options:
             raise InvalidInput(
                 f"{part!r} in {spec!r} is no option, or is given twice",
                 hint="write NAME:OPTION=VALUE:OPTION=VALUE, for example exit:hops=2",
@@ -66,6 +68,13 @@ def parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
         except ValueError:
             options[option] = value
     return name, options
+
+
+def with_all(specs: Sequence[str]) -> list[str]:
+    """The specs, ``all`` replaced by the benches' baselines, every registered compressor, and a chain."""
+    everything = [*BASELINES, *available_compressors(), "exit+frugal"]
+    found = [name for spec in specs for name in (everything if spec == "all" else [spec])]
+    return list(dict.fromkeys(found))
 
 
 def load(spec: str) -> Compressor:

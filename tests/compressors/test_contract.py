@@ -32,6 +32,7 @@ from tersus.compressors.segment import split
 from tersus.errors import InvalidInput
 
 from .exit_llm import tiny
+from .frugal import encoders
 from .strategies import bag_of_words, budgets, passages, protections, texts
 
 count = load_counter()
@@ -40,6 +41,8 @@ count = load_counter()
 def _load(name: str) -> Compressor:
     if name == "similarity":
         return load_compressor(name, embedder=bag_of_words)
+    if name == "frugal":
+        return load_compressor(name, model=encoders.folder(), device="cpu")
     if name == "exit-llm":
         return load_compressor(name, model=tiny.folder(), device="cpu")
     return load_compressor(name)

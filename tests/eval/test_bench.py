@@ -8,10 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tersus.compressors import CompressedPassage, Compressor, Draft, Span, Task, load_counter
+from tersus.compressors import (
+    CompressedPassage,
+    Compressor,
+    Draft,
+    Span,
+    Task,
+    available_compressors,
+    load_counter,
+)
 from tersus.errors import NotInstalled
 from tersus.eval.baselines import Bm25Compressor
 from tersus.eval.bench import SETS, main
+from tersus.eval.bench_options import with_all
 from tersus.eval.bench_run import evaluate
 from tersus.eval.data import EvalPassage, Example, join_sentences
 
@@ -212,6 +221,27 @@ def test_failures_are_shown_after_the_table_and_set_the_status(
     assert (row["questions"], len(row["failures"])) == (0, 6)
     assert "bm25 failed on 6 questions of toy.dev, first on q0:" in err
     assert "ZeroDivisionError: out of terms" in err
+
+
+def test_a_compressor_without_its_model_is_skipped_with_a_word_where_others_can_go_on(
+    data_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "tersus.eval.bench.load", lambda name: NeedsModel() if name == "needs" else Bm25Compressor()
+    )
+    arguments = ("--sets", "toy", "--data-dir", str(data_dir), "--json", "--ratios", "0.5")
+    status, out, err = run(capsys, *arguments, "--compressors", "needs,bm25")
+    assert status == 0
+    assert [row["compressor"] for row in json.loads(out)["rows"]] == ["bm25"]
+    assert "skipped needs: no model here" in err
+    assert run(capsys, *arguments, "--compressors", "needs")[0] == 2
+
+
+def test_all_stands_for_the_baselines_every_compressor_and_a_chain() -> None:
+    found = with_all(["none", "all", "head"])
+    assert len(found) == len(set(found))
+    assert {"head", "bm25", "exit", "none", "exit+frugal"} <= set(found)
+    assert set(available_compressors()) <= set(found)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
 from tersus.compressors.models.encoder import load_encoder
-from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
+from tersus.compressors.models.store import find_model
+from transformers import AutoTokenizer, BertConfig, BertModel, RobertaConfig, RobertaModel
 
 NAMES = ("minilm", "bert", "roberta", "relu")
 IDS = [2, 17, 44, 9, 17, 63, 70, 3]
@@ -38,3 +44,17 @@ def real_output(model: Any, ids: list[int]) -> torch.Tensor:
     with torch.inference_mode():
         output: torch.Tensor = model(input_ids=torch.tensor([ids])).last_hidden_state[0]
     return output
+
+
+@cache
+def folder() -> Path:
+    """A random BERT of two small layers with MiniLM's tokenizer, as a folder to load."""
+    torch.manual_seed(3)
+    into = Path(tempfile.mkdtemp(prefix="tersus-tiny-bert-"))
+    atexit.register(shutil.rmtree, into, ignore_errors=True)
+    AutoTokenizer.from_pretrained(find_model("minilm")).save_pretrained(into)
+    config = BertConfig(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24, vocab_size=30522
+    )
+    BertModel(config).save_pretrained(into)
+    return into
