@@ -24,6 +24,7 @@ from .models import models_app
 from .query import query
 from .savings import savings
 from .train import train_app
+from .tune import tune_app
 from .typers import QuietTyper
 
 __all__ = ["app", "main"]
@@ -103,6 +104,7 @@ app.command(
 app.command(rich_help_panel=_MANAGE, epilog="Example: tersus compressors --json")(compressors)
 app.add_typer(models_app, name="models", rich_help_panel=_MANAGE)
 app.add_typer(train_app, name="train", rich_help_panel=_MANAGE)
+app.add_typer(tune_app, name="tune", rich_help_panel=_MANAGE)
 app.command(rich_help_panel=_MANAGE, epilog="Example: tersus doctor")(doctor)
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import re
+import shutil
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -33,9 +38,17 @@ from tersus.errors import InvalidInput
 
 from .exit_llm import tiny
 from .frugal import encoders
+from .gemfilter import tiny as decoders
 from .strategies import bag_of_words, budgets, passages, protections, texts
 
 count = load_counter()
+
+
+@cache
+def _decoder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="tersus-tiny-decoder-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return decoders.save(folder, window=2048)
 
 
 def _load(name: str) -> Compressor:
@@ -43,6 +56,8 @@ def _load(name: str) -> Compressor:
         return load_compressor(name, embedder=bag_of_words)
     if name == "frugal":
         return load_compressor(name, model=encoders.folder(), device="cpu")
+    if name == "gemfilter":
+        return load_compressor(name, model=_decoder(), layer=1, device="cpu")
     if name == "exit-llm":
         return load_compressor(name, model=tiny.folder(), device="cpu")
     return load_compressor(name)

@@ -1,0 +1,1 @@
+"""GemFilter's own measurements: which layer filters best, and what filtering saves."""
