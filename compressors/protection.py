@@ -144,7 +144,9 @@ def _search(pattern: str, text: str, deadline: float) -> Iterator[Offsets]:
 def _missing(passage: CompressedPassage, spans: Sequence[Offsets]) -> list[str]:
     source = passage.source.text
     if passage.kept is None:
-        return [source[start:end] for start, end in spans if source[start:end] not in passage.text]
+        # Written text has its own blanks and line ends.
+        text = " ".join(passage.text.split())
+        return [source[a:b] for a, b in spans if " ".join(source[a:b].split()) not in text]
     kept = bytearray(len(source))
     for span in passage.kept:
         kept[span.start : span.end] = b"\1" * (span.end - span.start)

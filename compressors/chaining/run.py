@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..base import Compressor
@@ -151,8 +151,19 @@ class Run:
         texts = tuple(view.passage.text for view in self._views)
         found = []
         for view, text in zip(self._views, texts, strict=True):
-            written = any(part.start is None for part in view.parts)
-            found.append(
-                tuple(given.matches([text])[0] if written else view.carried(self._matches[view.number]))
-            )
+            if any(part.start is None for part in view.parts):
+                found.append((*given.matches([text])[0], *self._repeated(view, text)))
+            else:
+                found.append(tuple(view.carried(self._matches[view.number])))
         return _Carried(given.keep, given.titles, given.headings, given.antecedents, texts, tuple(found))
+
+    def _repeated(self, view: View, text: str) -> Iterator[Offsets]:
+        """Where a written text repeats what the patterns matched in its sources, whatever stood around it."""
+        for number in view.sources:
+            source = self.task.passages[number].text
+            for start, end in (self._matches or [])[number]:
+                wanted = " ".join(source[start:end].split())
+                at = text.find(wanted) if wanted else -1
+                while at >= 0:
+                    yield at, at + len(wanted)
+                    at = text.find(wanted, at + 1)

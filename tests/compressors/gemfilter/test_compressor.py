@@ -218,8 +218,8 @@ def test_smollm2_finds_the_sentence_that_answers() -> None:
     hay = [
         "The tower of Zell is red and was raised by monks in the twelfth century. It has 99 steps, and in "
         "spring gulls nest on its roof. Visitors pay at the gate.",
-        "Rye bread needs a sourdough that is two days old. Bake it for seventy minutes at a falling heat. Let "
-        "it rest under a cloth before it is cut.",
+        "Rye bread needs a sourdough that is two days old. Bake it for seventy minutes at a falling heat. "
+        "Let it rest under a cloth before it is cut.",
         "A ferry calls at the island on Tuesdays and Fridays. It is free for children. Dogs pay half, and "
         "bicycles are taken if there is room.",
         "The school moved into the former customs house. Its hall seats two hundred. The roof was mended "

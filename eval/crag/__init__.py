@@ -1,0 +1,1 @@
+"""What clustering saves on repeated opinions, and what it leaves of them."""
