@@ -29,7 +29,7 @@ from .ledger import CollectionRepository, Database
 from .llm import LLMFailed, LLMTimeout, Usage, target_model, tokenizer_of, usage_of
 from .prompt import prompt_messages, prompt_text
 from .results import QueryResult, Seconds
-from .retrieve import Retriever
+from .retrieve import PassageSource
 from .risk import Resolved, resolve_budget
 from .settings import Settings
 from .timelimit import TimeLimitExceeded, run_with_limit
@@ -80,7 +80,7 @@ class Pipeline:
     """
 
     def __init__(
-        self, settings: Settings, database: Database, retriever: Retriever, llm: LLM | None = None
+        self, settings: Settings, database: Database, retriever: PassageSource, llm: LLM | None = None
     ) -> None:
         self.settings = settings
         self.database = database

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..compressors import Passage
 from ..errors import TersusError
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..indexes import Index
     from .ledger.tables import Chunk
 
-__all__ = ["EmbeddingMismatch", "EmptyCollection", "Retriever"]
+__all__ = ["EmbeddingMismatch", "EmptyCollection", "PassageSource", "Retriever"]
 
 
 _TRIES = 10
@@ -32,6 +32,13 @@ class EmbeddingMismatch(TersusError):
     """The collection was embedded with another model than the one that embeds questions."""
 
     code = "embedding_mismatch"
+
+
+class PassageSource(Protocol):
+    """Where a pipeline gets a question's passages from."""
+
+    def retrieve(self, question: str, collection: str, top_k: int) -> list[Passage]:
+        """At best ``top_k`` passages for a question, in the order in which they are to be sent."""
 
 
 class Retriever:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .base import Base
 from .calibration_table import CalibrationRow
 from .corpus_tables import Chunk, Collection, Document, Vector
+from .crag_table import Crag, CragCluster, CragGroup, CragMember, CragSentence
 from .query_table import KINDS, OUTCOMES, Kind, Outcome, Query
 
 __all__ = [
@@ -14,6 +15,11 @@ __all__ = [
     "CalibrationRow",
     "Chunk",
     "Collection",
+    "Crag",
+    "CragCluster",
+    "CragGroup",
+    "CragMember",
+    "CragSentence",
     "Document",
     "Kind",
     "Outcome",

@@ -13,6 +13,7 @@ from .collections import collections_app
 from .common import State
 from .compress import compress
 from .compressors import compressors
+from .crag import crag_app
 from .db import db_app
 from .demo import demo
 from .doctor import doctor
@@ -103,6 +104,7 @@ app.command(
 )(calibrate)
 app.command(rich_help_panel=_MANAGE, epilog="Example: tersus compressors --json")(compressors)
 app.add_typer(models_app, name="models", rich_help_panel=_MANAGE)
+app.add_typer(crag_app, name="crag", rich_help_panel=_MANAGE)
 app.add_typer(train_app, name="train", rich_help_panel=_MANAGE)
 app.add_typer(tune_app, name="tune", rich_help_panel=_MANAGE)
 app.command(rich_help_panel=_MANAGE, epilog="Example: tersus doctor")(doctor)

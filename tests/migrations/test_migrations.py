@@ -12,15 +12,26 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 from tersus.compressors import Calibration
 from tersus.errors import InvalidInput
 from tersus.rag.ledger import CalibrationRepository, CollectionRepository, schema
 from tersus.rag.ledger.engine import Database
 from tersus.rag.ledger.errors import DatabaseError
-from tersus.rag.ledger.tables import metadata
+from tersus.rag.ledger.tables import (
+    Chunk,
+    Crag,
+    CragCluster,
+    CragGroup,
+    CragMember,
+    CragSentence,
+    metadata,
+)
+
+from tests.rag.fakes import delete_documents, fill
 
 MIGRATIONS = Path(str(files("tersus.migrations")))
+CRAG = {"crags", "crag_groups", "crag_clusters", "crag_members", "crag_sentences"}
 
 
 def tables(database: Database) -> set[str]:
@@ -55,7 +66,7 @@ def test_calibrations_come_with_the_second_revision_and_what_was_there_stays(
     blank_database: Database,
 ) -> None:
     schema.upgrade(blank_database, "0001")
-    assert tables(blank_database) == set(metadata.tables) - {"calibrations"}
+    assert tables(blank_database) == set(metadata.tables) - {"calibrations"} - CRAG
     with blank_database.session(write=True) as session:
         session.execute(
             text(
@@ -73,9 +84,43 @@ def test_calibrations_come_with_the_second_revision_and_what_was_there_stays(
         repository.add(Calibration("x:1", 0.5, 0.05, 20, date(2026, 1, 2)), "x", "d", collection)
         assert [one.collection for one in repository.list()] == ["a"]
     schema.downgrade(blank_database, "0001")
-    assert tables(blank_database) == set(metadata.tables) - {"calibrations"}
+    assert tables(blank_database) == set(metadata.tables) - {"calibrations"} - CRAG
     with blank_database.session() as session:
         assert session.execute(text("SELECT name, sequence FROM collections")).all() == [("a", 7)]
+
+
+def test_summaries_come_with_the_third_revision_and_go_with_their_chunk_and_collection(
+    blank_database: Database,
+) -> None:
+    schema.upgrade(blank_database, "0002")
+    assert tables(blank_database) == set(metadata.tables) - CRAG
+    fill(blank_database, "corpus")
+    schema.upgrade(blank_database)
+    with blank_database.session(write=True) as session:
+        row = CollectionRepository(session).require("corpus")
+        chunks = session.scalars(select(Chunk.id).order_by(Chunk.id)).all()
+        crag = Crag(collection_id=row.id, group_by="", max_tokens=9, summariser="s", fingerprint="f")
+        session.add(crag)
+        session.flush()
+        group = CragGroup(crag_id=crag.id, label="", label_hash="0" * 64, size=len(chunks))
+        session.add(group)
+        session.flush()
+        cluster = CragCluster(group_id=group.id, centroid=b"")
+        session.add(cluster)
+        session.flush()
+        for chunk_id in chunks:
+            session.add(CragMember(cluster_id=cluster.id, chunk_id=chunk_id, founder=True))
+        session.add(CragSentence(cluster_id=cluster.id, position=0, text="One.", sources=["a"]))
+    delete_documents(blank_database, "corpus", "rust")
+    with blank_database.session() as session:
+        assert len(session.scalars(select(CragMember.chunk_id)).all()) == len(chunks) - 1
+    with blank_database.session(write=True) as session:
+        CollectionRepository(session).delete("corpus")
+    with blank_database.session() as session:
+        for table in (Crag, CragGroup, CragCluster, CragMember, CragSentence):
+            assert session.scalars(select(table)).all() == []
+    schema.downgrade(blank_database, "0002")
+    assert tables(blank_database) == set(metadata.tables) - CRAG
 
 
 def test_an_upgrade_of_a_migrated_database_keeps_its_rows(database: Database) -> None:
