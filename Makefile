@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PACKAGES := errors compressors indexes rag eval service migrations
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types format bench bench-exit bench-exit-llm lock clean package
+.PHONY: help install demo test lint types format bench bench-exit bench-exit-llm bench-family lock clean package
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -50,6 +50,14 @@ bench-exit: install ## The targets of exit on the same files: met or missed, bas
 
 bench-exit-llm: install ## exit-llm with shared prefixes: times faster, and the same scores (skips without data or model)
 	$(BIN)/python -m tersus.eval.bench_exit_llm
+
+LIMIT ?= 40
+bench-family: install ## All compressors at 0.1, 0.25, 0.5, then CRAG, frugal and gemfilter (LIMIT=40 questions a set)
+	$(BIN)/tersus models install
+	$(BIN)/python -m tersus.eval.bench --compressors all --ratios 0.1,0.25,0.5 --limit $(LIMIT)
+	$(BIN)/python -m tersus.eval.crag.table
+	$(BIN)/python -m tersus.eval.frugal.table --limit $(LIMIT)
+	$(BIN)/python -m tersus.eval.gemfilter.speed
 
 lock: ## Renew requirements.lock from pyproject.toml
 	$(BIN)/python -m piptools compile --quiet --strip-extras --extra dev --no-emit-options --no-emit-index-url --no-emit-find-links --constraint constraints.txt -o requirements.lock pyproject.toml
