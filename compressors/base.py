@@ -156,7 +156,15 @@ class Compressor(ABC):
             raise ContractViolation(f"{self.name} sent {after} tokens where max_tokens was {limit}")
         reason = join_reasons(draft.reason, task.protection.loss(passages))
         return Compression(
-            passages, text, task.tokens_before, after, seconds, self.name, reason, tuple(draft.stages)
+            passages,
+            text,
+            task.tokens_before,
+            after,
+            seconds,
+            self.name,
+            reason,
+            tuple(draft.stages),
+            draft.overhead_tokens,
         )
 
     def _nothing(self, task: Task) -> Compression:

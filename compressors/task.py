@@ -38,6 +38,8 @@ class Draft:
     passages: Sequence[CompressedPassage]
     reason: str | None = None
     stages: Sequence[StageReport] = ()
+    overhead_tokens: int = 0
+    """Prompt and completion tokens that a language model spent on this answer."""
 
 
 def join_reasons(*reasons: str | None) -> str | None:

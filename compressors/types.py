@@ -141,7 +141,8 @@ class Compression:
     same renderer and counter. ``seconds`` is wall time; within a batch it is the
     batch's time, shared out by ``tokens_before``. ``reason`` says in words why
     nothing or everything was removed, or why a budget could not be met. ``stages`` are
-    those of a chain, in order; of any other compressor there are none.
+    those of a chain, in order; of any other compressor there are none. ``overhead_tokens``: prompt and
+    completion tokens that a language model spent on compressing.
     """
 
     passages: Sequence[CompressedPassage]
@@ -152,6 +153,7 @@ class Compression:
     compressor: str
     reason: str | None = None
     stages: Sequence[StageReport] = ()
+    overhead_tokens: int = 0
 
     @property
     def tokens_saved(self) -> int:

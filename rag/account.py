@@ -106,9 +106,9 @@ class Account:
             outcome=context.outcome,
             answer=answer,
             cost_saved=cost,
-            # Nothing built in spends tokens on compression yet; local seconds are in compress_seconds.
-            overhead_tokens=0,
-            overhead_cost=Decimal(0),
+            # Which model a compressor asked, and at what price, is not known here: then neither is the cost.
+            overhead_tokens=context.overhead_tokens,
+            overhead_cost=None if context.overhead_tokens else Decimal(0),
             **more,
         )
         return cost

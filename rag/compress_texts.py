@@ -107,4 +107,5 @@ def compress_passages(
         cost_saved=cost,
         seconds=Seconds(compress=context.seconds),
         stages=context.stages,
+        overhead_tokens=context.overhead_tokens,
     )

@@ -36,7 +36,8 @@ class Context:
     ``outcome``: ``compressed``; ``bypassed`` (everything was to stay); ``fell_back`` (the
     compressor failed, was too slow, or saved nothing). In the last two the text is the
     original and the counts are equal. ``seconds`` is the time compression took in any case.
-    ``stages`` are those of a chain whose result is sent.
+    ``stages`` are those of a chain whose result is sent. ``overhead_tokens`` were spent on compression by a
+    language model, also where the original is sent after all.
     """
 
     passages: Sequence[CompressedPassage]
@@ -48,6 +49,7 @@ class Context:
     reason: str | None = None
     error_code: str | None = None
     stages: Sequence[StageReport] = ()
+    overhead_tokens: int = 0
 
 
 def compress_or_original(
@@ -94,16 +96,17 @@ def compress_or_original(
             f"{compressor.name} failed: {error}" if str(error) else f"{compressor.name} failed: {error!r}"
         )
         return _original(original, "fell_back", time.perf_counter() - started, reason, code)
+    spent = result.overhead_tokens
     if result.text == original.text:
-        return _original(original, "bypassed", result.seconds, result.reason)
+        return _original(original, "bypassed", result.seconds, result.reason, spent=spent)
     if room is not None and result.tokens_after > room:
         reason = f"{result.tokens_after} compressed tokens do not fit into the model's window"
-        return _original(original, "fell_back", result.seconds, reason, "window")
+        return _original(original, "fell_back", result.seconds, reason, "window", spent)
     if result.tokens_after >= original.tokens_after:
         reason = f"{compressor.name} would not have made the context smaller"
         if result.reason:
             reason += f": {result.reason}"
-        return _original(original, "fell_back", result.seconds, reason, "not_smaller")
+        return _original(original, "fell_back", result.seconds, reason, "not_smaller", spent)
     return Context(
         result.passages,
         result.text,
@@ -113,6 +116,7 @@ def compress_or_original(
         "compressed",
         result.reason,
         stages=result.stages,
+        overhead_tokens=result.overhead_tokens,
     )
 
 
@@ -128,6 +132,9 @@ def _original(
     seconds: float,
     reason: str | None,
     code: str | None = None,
+    spent: int = 0,
 ) -> Context:
     tokens = original.tokens_after
-    return Context(original.passages, original.text, tokens, tokens, seconds, outcome, reason, code)
+    return Context(
+        original.passages, original.text, tokens, tokens, seconds, outcome, reason, code, (), spent
+    )

@@ -297,6 +297,7 @@ class Pipeline:
             cost_saved=cost,
             seconds=Seconds(**account.seconds, total=total),
             stages=context.stages,
+            overhead_tokens=context.overhead_tokens,
         )
 
     @contextmanager

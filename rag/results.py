@@ -30,6 +30,7 @@ class QueryResult:
     ``outcome``: ``compressed``, ``bypassed`` or ``fell_back``, with ``reason`` in words.
     Tokens count the context as rendered into the prompt; ``prompt_tokens`` the whole prompt.
     ``stages`` are those of a chain of compressors, each with its tokens and seconds; else there are none.
+    ``overhead_tokens`` were spent on compression by a language model.
     ``cost_saved`` is in USD at ``price_model``'s input price; None where no price is known.
     """
 
@@ -54,6 +55,7 @@ class QueryResult:
     cost_saved: Decimal | None = None
     seconds: Seconds = field(default_factory=Seconds)
     stages: Sequence[StageReport] = ()
+    overhead_tokens: int = 0
 
     @property
     def tokens_saved(self) -> int:
@@ -89,6 +91,7 @@ class QueryResult:
             "cost_saved": None if self.cost_saved is None else f"{self.cost_saved:f}",
             "seconds": asdict(self.seconds),
             "stages": [asdict(stage) for stage in self.stages],
+            "overhead_tokens": self.overhead_tokens,
             "context": self.context,
             "passages": [passage_dict(passage) for passage in self.passages],
         }

@@ -42,6 +42,7 @@ class Run:
     tokens: int
     reports: list[StageReport] = field(default_factory=list)
     reason: str | None = None
+    spent: int = 0
     _views: list[View] = field(default_factory=list)
     _matches: list[list[Offsets]] | None = None
 
@@ -95,6 +96,7 @@ class Run:
         limit = asked.budget.max_tokens
         if limit is not None and self.tokens > limit:
             raise ContractViolation(f"{stage.name} sent {self.tokens} tokens where max_tokens was {limit}")
+        self.spent += draft.overhead_tokens
         self.reason = f"{stage.name}: {draft.reason}" if draft.reason else None
         if asked.budget.ratio == 1 and self.task.budget.ratio != 1:
             self.reason = (
@@ -108,7 +110,7 @@ class Run:
 
     def finish(self) -> Draft:
         """The chain's answer."""
-        return Draft(self.state, join_reasons(self.reason or self._unmet()), self.reports)
+        return Draft(self.state, join_reasons(self.reason or self._unmet()), self.reports, self.spent)
 
     def _unmet(self) -> str | None:
         budget = self.task.budget

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from ...errors import InvalidInput
@@ -116,7 +117,8 @@ class CragSummaryCompressor(Compressor):
                 continue
             summaries = [next(answers) for _ in some]
             said = [s for one, summary in zip(some, summaries, strict=True) for s in one.sourced(summary)]
-            drafts.append(_draft(task, g, limit, said, _fallbacks(summaries)))
+            draft = _draft(task, g, limit, said, _fallbacks(summaries))
+            drafts.append(replace(draft, overhead_tokens=sum(one.tokens_used for one in summaries)))
         return drafts
 
     def _limit(self, task: Task, grouped: Grouped) -> int:

@@ -132,9 +132,8 @@ def _written(task: Task, draft: Draft, summaries: dict[int, Summary]) -> Draft:
         reason = f"{len(reasons)} of {len(summaries)} summaries are extractive, first because: {reasons[0]}"
     ratio, kept = task.budget.ratio, task.tokens(passages) / task.tokens_before
     short = f"the summaries came out shorter than {task.budget}; {kept:.0%} was kept"
-    return Draft(
-        passages, join_reasons(draft.reason, reason, short if ratio and kept < ratio - 0.02 else None)
-    )
+    reason = join_reasons(draft.reason, reason, short if ratio and kept < ratio - 0.02 else None)
+    return Draft(passages, reason, overhead_tokens=sum(one.tokens_used for one in summaries.values()))
 
 
 def _replaced(before: CompressedPassage, number: int, summary: Summary) -> CompressedPassage:

@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tersus.compressors import Budget, Passage, load_compressor, load_counter
+from tersus.compressors import (
+    Budget,
+    CompressedPassage,
+    Draft,
+    Passage,
+    Span,
+    Task,
+    load_compressor,
+    load_counter,
+)
 from tersus.errors import InvalidInput
 from tersus.rag.compress_texts import compress_passages
 from tersus.rag.ledger import Database
@@ -101,3 +110,22 @@ def test_a_counter_of_the_callers_is_used_and_named(database: Database, tmp_path
 
     assert run(tmp_path, counter=words).tokens_before == len(WHOLE.split())
     assert run(tmp_path, counter=words).tokenizer == "words"
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_tokens_that_compression_spent_are_in_the_row_and_their_cost_is_not_made_up(
+    database: Database, tmp_path: Path, whole: bool
+) -> None:
+    def act(task: Task) -> Draft:
+        kept = [
+            CompressedPassage.whole(p) if whole else CompressedPassage.of(p, [Span(0, 3)])
+            for p in task.passages
+        ]
+        return Draft(kept, overhead_tokens=70)
+
+    result = run(tmp_path, fakes.Scripted(act), database=database)
+    row = fakes.only_row(database)
+    assert result.outcome == ("bypassed" if whole else "compressed")
+    assert result.overhead_tokens == row.overhead_tokens == result.to_dict()["overhead_tokens"] == 70
+    assert row.overhead_cost is None
+    assert row.net_cost_saved is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from tersus.compressors import (
     CalibrationMissing,
     ChainCompressor,
     Compression,
+    Draft,
     Passage,
     Protection,
+    Task,
     UnknownCompressor,
     chain,
     load_compressor,
@@ -221,3 +224,12 @@ def test_nothing_to_do_is_said() -> None:
     assert result.text == ""
     assert result.reason
     assert result.stages[1].reason == "nothing was left to it"
+
+
+def test_tokens_that_stages_spent_are_added_up() -> None:
+    class Spends(Shout):
+        def _compress_batch(self, tasks: Sequence[Task]) -> Sequence[Draft]:
+            return [replace(draft, overhead_tokens=30) for draft in super()._compress_batch(tasks)]
+
+    assert chain(Spends(), Longest(), Spends()).compress(QUERY, PASSAGES).overhead_tokens == 60
+    assert two().compress(QUERY, PASSAGES).overhead_tokens == 0
