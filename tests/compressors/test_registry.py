@@ -64,7 +64,7 @@ def test_a_broken_one_harms_no_other() -> None:
 def test_an_unknown_name_is_told_the_nearest_one() -> None:
     with pytest.raises(UnknownCompressor, match="did you mean similarity"):
         load_compressor("similarty")
-    with pytest.raises(UnknownCompressor, match="there are: .*exit, "):
+    with pytest.raises(UnknownCompressor, match=r"there are: .*exit, "):
         load_compressor("zzz")
 
 
