@@ -45,7 +45,8 @@ class TcraSemanticCompressor(ExtractiveCompressor):
         granularity: "word", or "sentence" to leave out sentences.
         group: how many neighbouring words of a sentence are left out together. 1 is the paper's.
         max_groups: most texts embedded for a window; where it has more words, larger groups are made, but
-            none beyond its sentence. None sets no bound: then the cost grows with the square of the length.
+            none beyond its sentence. None sets no bound, as in the paper: the cost then grows with the square
+            of the length.
         threshold: of the adaptive budget, the share of each passage that goes: 0.2 is the paper's.
         window: most tokens read at once; by default what the model's files say, of an ``embedder`` 256,
             guessed at 4 characters a token.
@@ -68,7 +69,7 @@ class TcraSemanticCompressor(ExtractiveCompressor):
         embedder: Embedder | None = None,
         granularity: Granularity = "word",
         group: int = 1,
-        max_groups: int | None = 32,
+        max_groups: int | None = 16,
         threshold: float = 0.2,
         window: int | None = None,
     ) -> None:

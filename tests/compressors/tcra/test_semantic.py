@@ -200,7 +200,7 @@ def test_any_text_and_budget_is_answered(given_passages: list[Passage], budget: 
 
 
 @pytest.mark.parametrize(
-    "text", ["x", "word", " \n ", "🙂", "一", "e\u0301", "\ud800", "これは文です。" * 60, "a" * 3000]
+    "text", ["x", "word", " \n ", "🙂", "一", "e\u0301", "\ud800", "これは文です。" * 20, "a" * 3000]
 )
 def test_odd_texts_are_scored_by_the_real_model(text: str) -> None:
     result = TcraSemanticCompressor().compress("", [Passage(text), Passage("")], Budget())
@@ -213,7 +213,7 @@ def test_odd_texts_are_scored_by_the_real_model(text: str) -> None:
 
 
 def test_a_batch_gives_what_single_calls_give_from_eight_threads_at_once() -> None:
-    compressor = TcraSemanticCompressor()
+    compressor = TcraSemanticCompressor(max_groups=8)
     given_passages = [[Passage(f"{TEXT} Number {i}."), Passage("Cats purr.")][: 1 + i % 2] for i in range(8)]
     batch = compressor.compress_batch([""] * 8, given_passages, Budget(ratio=0.5))
     with ThreadPoolExecutor(8) as pool:
