@@ -52,6 +52,7 @@ def upgrade() -> None:
         sa.Column("crag_id", _KEY, nullable=False),
         sa.Column("label", sa.Text(), nullable=False),
         sa.Column("label_hash", sa.String(64), nullable=False),
+        sa.Column("clusters", sa.Integer()),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("silhouette", sa.Double()),
         sa.Column("revision", sa.BigInteger(), nullable=False),

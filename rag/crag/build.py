@@ -95,24 +95,26 @@ def build_crag(
             f"collection {collection!r} is empty", hint=f"tersus ingest PATH --collection {collection}"
         )
     groups = grouped(chunks, group_by)
-    old = _begin(database, collection, group_by, clusters, max_tokens, writer)
-    fresh = old != (clusters, max_tokens, writer.fingerprint)
+    _begin(database, collection, group_by, clusters, max_tokens, writer)
     for number, (label, members) in enumerate(groups.items(), start=1):
         with database.session() as session:
             repository = CragRepository(session)
             crag = repository.require(CollectionRepository(session).require(collection), group_by)
             stored = repository.group(crag, label)
-        usable = None if stored is None or (fresh and old and old[0] != clusters) else stored
         planned, size, silhouette = plan_clusters(
-            members, usable, clusters=clusters, dimension=dimension, seed=seed
+            members, stored, clusters=clusters, dimension=dimension, seed=seed
         )
+        spent = report.tokens_used
         made = _summarised(planned, stored, writer, max_tokens, counter or load_counter(), report)
-        group = StoredGroup(label, size, silhouette, stored.revision if stored else 0, tuple(made))
+        revision = stored.revision if stored else 0
+        group = StoredGroup(label, clusters, size, silhouette, revision, tuple(made))
         if stored is None or not _same(stored, group):
             with database.session(write=True) as session:
                 repository = CragRepository(session)
                 row = _locked(session, collection)
-                repository.replace(repository.require(row, group_by), group)
+                crag = repository.require(row, group_by)
+                repository.replace(crag, group)
+                crag.overhead_tokens += report.tokens_used - spent
         report.groups += 1
         report.clusters += len(made)
         report.passages += len(members)
@@ -135,20 +137,18 @@ def _begin(
     clusters: int | None,
     max_tokens: int,
     writer: Summariser,
-) -> tuple[int | None, int, str] | None:
-    """Note the settings; returns those of before, None where there were none."""
+) -> None:
+    """Note the settings."""
     with database.session(write=True) as session:
         row = _locked(session, collection)
         repository = CragRepository(session)
         crag = repository.get(row, group_by)
-        old = None if crag is None else (crag.clusters, crag.max_tokens, crag.fingerprint)
         if crag is None:
             crag = Crag(collection_id=row.id, group_by=group_by, max_tokens=1, summariser="", fingerprint="")
             crag.overhead_tokens = 0
             repository.add(crag)
         crag.clusters, crag.max_tokens = clusters, max_tokens
         crag.summariser, crag.fingerprint = writer.name, writer.fingerprint
-        return old
 
 
 def _end(
@@ -163,7 +163,6 @@ def _end(
         repository.drop_groups(crag, gone)
         report.groups_removed = len(gone)
         crag.sequence = sequence
-        crag.overhead_tokens += report.tokens_used
         crag.updated_at = utc_now()
 
 
@@ -207,11 +206,14 @@ def _summarised(
 
 
 def _sentences(summary: Summary, chunks: tuple[ChunkRow, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return tuple((s.text, tuple(content_hash(chunks[n]) for n in s.sources)) for s in summary.sentences)
+    return tuple(
+        (s.text, tuple(content_hash(chunks[n].title, chunks[n].text) for n in s.sources))
+        for s in summary.sentences
+    )
 
 
 def _same(stored: StoredGroup, group: StoredGroup) -> bool:
     def facts(one: StoredGroup) -> object:
-        return one.size, [(c.centroid, c.members, c.key) for c in one.clusters]
+        return one.asked, one.size, [(c.centroid, c.members, c.key) for c in one.clusters]
 
     return facts(stored) == facts(group)

@@ -32,7 +32,8 @@ def describe_crag(
             raise UnknownCrag(f"there is no group {label!r}", hint="tersus crag show lists them")
         ids: dict[str, int] = {}
         if label is not None:
-            ids = {content_hash(chunk): chunk.id for chunk in repository.chunks(row)}
+            members = [i for _, group in groups if group for one in group.clusters for i in one.members]
+            ids = {content_hash(title, text): number for number, title, text in repository.texts(members)}
         return {
             "collection": collection,
             "group_by": crag.group_by,

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...compressors.crag import cluster
 from ..ledger.crags import ChunkRow, StoredGroup
@@ -38,20 +37,21 @@ def plan_clusters(
 ) -> tuple[list[Planned], int, float | None]:
     """Clusters of a group, how many passages they were clustered from, and the silhouette.
 
-    A group that changed little keeps its clusters: gone passages leave theirs, new ones join the one
-    with the nearest centroid, so that the others' summaries stay. Else k-means runs anew.
+    A group that changed little, and of which as many clusters were asked before, keeps them: gone passages
+    leave theirs, new ones join the one with the nearest centroid, so that the others' summaries stay. Else
+    k-means runs anew.
 
     Args:
-        chunks: of the group, at least one.
+        chunks: of the group, at least one; their vectors have length 1.
         stored: what there was.
         clusters: k; None lets the silhouette choose.
         dimension: of the vectors.
         seed: of k-means.
     """
-    if stored is not None and stored.clusters and not _drifted(chunks, stored):
+    if stored is not None and stored.clusters and stored.asked == clusters and not _drifted(chunks, stored):
         return _joined(chunks, stored, dimension), stored.size, stored.silhouette
     vectors = unpack_vectors([chunk.vector for chunk in chunks], dimension)
-    found = cluster(_unit(vectors), clusters, seed)
+    found = cluster(vectors, clusters, seed)
     planned = [
         Planned(
             pack_vector(found.centroids[number], dimension),
@@ -66,14 +66,14 @@ def plan_clusters(
 def summary_key(chunks: Sequence[ChunkRow], fingerprint: str, max_tokens: int) -> str:
     """Names what is summarised and how: equal keys, equal summaries."""
     digest = hashlib.sha256(f"{fingerprint}\n{max_tokens}\n".encode("utf-8", "surrogatepass"))
-    digest.update("\n".join(sorted(content_hash(chunk) for chunk in chunks)).encode())
+    digest.update("\n".join(sorted(content_hash(chunk.title, chunk.text) for chunk in chunks)).encode())
     return digest.hexdigest()
 
 
-def content_hash(chunk: ChunkRow) -> str:
+def content_hash(title: str, text: str) -> str:
     """Names a passage by its title and text: 32 hexadecimal characters."""
-    text = f"{chunk.title}\n{chunk.text}".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(text, digest_size=16).hexdigest()
+    both = f"{title}\n{text}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(both, digest_size=16).hexdigest()
 
 
 def _drifted(chunks: Sequence[ChunkRow], stored: StoredGroup) -> bool:
@@ -84,13 +84,13 @@ def _drifted(chunks: Sequence[ChunkRow], stored: StoredGroup) -> bool:
 
 
 def _joined(chunks: Sequence[ChunkRow], stored: StoredGroup, dimension: int) -> list[Planned]:
-    centroids = _unit(unpack_vectors([one.centroid for one in stored.clusters], dimension))
+    centroids = unpack_vectors([one.centroid for one in stored.clusters], dimension)
     home = {chunk_id: number for number, one in enumerate(stored.clusters) for chunk_id in one.members}
     inside: list[list[ChunkRow]] = [[] for _ in stored.clusters]
     for chunk in chunks:
         number = home.get(chunk.id)
         if number is None:
-            vector = _unit(unpack_vectors([chunk.vector], dimension))[0]
+            vector = unpack_vectors([chunk.vector], dimension)[0]
             number = int(np.argmax(centroids @ vector))
         inside[number].append(chunk)
     return [
@@ -102,9 +102,3 @@ def _joined(chunks: Sequence[ChunkRow], stored: StoredGroup, dimension: int) -> 
         for one, members in zip(stored.clusters, inside, strict=True)
         if members
     ]
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
-    return unit

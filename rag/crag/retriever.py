@@ -55,12 +55,10 @@ class CragRetriever:
             row = CollectionRepository(session).require(collection)
             repository = CragRepository(session)
             crag = repository.require(row, self._group_by)
-            labels = repository.labels(crag) if self._label is None else [self._label]
-            groups = [(label, repository.group(crag, label)) for label in labels]
+            found = repository.centroids(crag, self._label)
+            if not found and self._label is not None and self._label not in repository.labels(crag):
+                raise UnknownCrag(f"there is no group {self._label!r}", hint="tersus crag show lists them")
             dimension, model = row.dimension, row.embedding_model
-        if self._label is not None and groups[0][1] is None:
-            raise UnknownCrag(f"there is no group {self._label!r}", hint="tersus crag show lists them")
-        found = [(label, one) for label, group in groups if group for one in group.clusters if one.sentences]
         if not found:
             raise UnknownCrag("none of the clusters has a summary", hint="tersus crag build")
         if embedding_fingerprint(self._embedding) != model:
@@ -68,16 +66,15 @@ class CragRetriever:
                 f"collection {collection!r} was embedded with {model}",
                 hint="set TERSUS_EMBEDDING_MODEL to that model",
             )
-        centroids = unpack_vectors([one.centroid for _, one in found], dimension)
-        asked = embed_query(self._embedding, question)
-        lengths = np.linalg.norm(centroids, axis=1) * max(float(np.linalg.norm(asked)), 1e-12)
-        scores = centroids @ asked / np.maximum(lengths, 1e-12)
-        passages = [
-            _passage(label, one, float(score)) for (label, one), score in zip(found, scores, strict=True)
-        ]
-        if self._label is not None:
-            return passages
-        return sorted(passages, key=lambda passage: -(passage.score or 0.0))[:top_k]
+        scores = unpack_vectors([data for _, _, data in found], dimension) @ embed_query(
+            self._embedding, question
+        )
+        order = range(len(found)) if self._label is not None else np.argsort(-scores, kind="stable")[:top_k]
+        chosen = [(*found[i][:2], float(scores[i])) for i in order]
+        with self._database.session() as session:
+            clusters = CragRepository(session).clusters([number for number, _, _ in chosen])
+        # One that a build replaced since is left out: what is sent is never stale.
+        return [_passage(name, clusters[n], score) for n, name, score in chosen if n in clusters]
 
 
 def _passage(label: str, cluster: StoredCluster, score: float) -> Passage:

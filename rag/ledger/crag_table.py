@@ -62,6 +62,8 @@ class CragGroup(Base):
     label: Mapped[str] = mapped_column(SafeText)
     label_hash: Mapped[str] = mapped_column(String(64))
     """SHA-256 of the label in hexadecimal: indexes take no text of any length."""
+    clusters: Mapped[int | None]
+    """Clusters asked for when the group was last clustered anew; NULL where the silhouette chose."""
     size: Mapped[int]
     """Chunks when the group was last clustered anew."""
     silhouette: Mapped[float | None] = mapped_column(FiniteFloat)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select
@@ -65,9 +65,11 @@ class StoredCluster:
 
 @dataclass(frozen=True, slots=True)
 class StoredGroup:
-    """A group with its clusters. ``size``: chunks when it was last clustered anew."""
+    """A group with its clusters. ``asked`` and ``size``: how many clusters were asked for when it was last
+    clustered anew, and the chunks it had then."""
 
     label: str
+    asked: int | None
     size: int
     silhouette: float | None
     revision: int
@@ -131,7 +133,32 @@ class CragRepository:
             select(CragCluster).where(CragCluster.group_id == row.id).order_by(CragCluster.id)
         )
         found = tuple(self._cluster(one) for one in clusters)
-        return StoredGroup(row.label, row.size, row.silhouette, row.revision, found)
+        return StoredGroup(row.label, row.clusters, row.size, row.silhouette, row.revision, found)
+
+    def centroids(self, crag: Crag, label: str | None = None) -> list[tuple[int, str, bytes]]:
+        """Id, group and centroid of every cluster that has a summary; of one group alone with ``label``."""
+        found = (
+            select(CragCluster.id, CragGroup.label, CragCluster.centroid)
+            .join(CragGroup, CragGroup.id == CragCluster.group_id)
+            .where(CragGroup.crag_id == crag.id, CragCluster.summary_tokens > 0)
+            .order_by(CragGroup.label, CragCluster.id)
+        )
+        if label is not None:
+            found = found.where(CragGroup.label_hash == _hash(label))
+        return [(number, name, centroid) for number, name, centroid in self._session.execute(found)]
+
+    def clusters(self, ids: Sequence[int]) -> dict[int, StoredCluster]:
+        """Clusters by their ids; those that are gone are left out."""
+        rows = self._session.scalars(select(CragCluster).where(CragCluster.id.in_(list(ids))))
+        return {row.id: self._cluster(row) for row in rows}
+
+    def texts(self, ids: Sequence[int]) -> list[tuple[int, str, str]]:
+        """Id, title and text of chunks."""
+        found = []
+        for some in _parts(ids):
+            rows = self._session.execute(select(Chunk.id, Chunk.title, Chunk.text).where(Chunk.id.in_(some)))
+            found += [(number, title, text) for number, title, text in rows]
+        return found
 
     def replace(self, crag: Crag, group: StoredGroup) -> None:
         """Put a group in the place of the one of its name. Members whose chunks are gone are left out.
@@ -145,7 +172,8 @@ class CragRepository:
         if row is None:
             row = CragGroup(crag_id=crag.id, label=group.label, label_hash=_hash(group.label), size=1)
             self._session.add(row)
-        row.size, row.silhouette, row.revision = group.size, group.silhouette, group.revision + 1
+        row.clusters, row.size = group.asked, group.size
+        row.silhouette, row.revision = group.silhouette, group.revision + 1
         self._session.flush()
         self._session.execute(delete(CragCluster).where(CragCluster.group_id == row.id))
         for cluster in group.clusters:
@@ -225,14 +253,19 @@ class CragRepository:
 
     def _there(self, ids: Sequence[int]) -> set[int]:
         found: set[int] = set()
-        for start in range(0, len(ids), 500):
-            some = ids[start : start + 500]
+        for some in _parts(ids):
             found.update(self._session.scalars(select(Chunk.id).where(Chunk.id.in_(some))))
         return found
 
 
 def _hash(label: str) -> str:
     return hashlib.sha256(label.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    # Databases take so many parameters in a statement and no more.
+    for start in range(0, len(ids), 500):
+        yield ids[start : start + 500]
 
 
 def _place(external_id: str) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +184,7 @@ def test_of_two_builds_at_once_the_slower_one_notices(reviews: Database) -> None
         crag = repository.require(CollectionRepository(session).require("reviews"))
         stored = repository.group(crag, "lamp")
         assert stored is not None
-        late = StoredGroup("lamp", 4, None, stored.revision - 1, stored.clusters)
+        late = StoredGroup("lamp", None, 4, None, stored.revision - 1, stored.clusters)
         with pytest.raises(CragChanged):
             repository.replace(crag, late)
 
@@ -270,6 +271,7 @@ def test_new_passages_join_the_cluster_with_the_nearest_centroid() -> None:
 
     stored = StoredGroup(
         "g",
+        2,
         size,
         None,
         1,
@@ -285,7 +287,39 @@ def test_new_passages_join_the_cluster_with_the_nearest_centroid() -> None:
 
 
 def test_a_content_hash_names_title_and_text() -> None:
-    one = ChunkRow(1, "T", "text", b"", {})
-    assert content_hash(one) == content_hash(ChunkRow(2, "T", "text", b"x", {"a": 1}))
-    assert content_hash(one) != content_hash(ChunkRow(1, "U", "text", b"", {}))
-    assert len(content_hash(ChunkRow(1, "\ud800", "\ud800", b"", {}))) == 32
+    assert content_hash("T", "text") == content_hash("T", "text") != content_hash("U", "text")
+    assert content_hash("T", "text") != content_hash("T", "texts")
+    assert len(content_hash("\ud800", "\ud800")) == 32
+
+
+def test_a_build_killed_after_another_number_was_asked_is_made_good_by_the_next(reviews: Database) -> None:
+    class Dies(Counting):
+        def summarise(self, jobs: Sequence[SummaryJob]) -> list[Summary]:
+            if any("pen" in text for job in jobs for text in job.texts):
+                raise KeyboardInterrupt
+            return super().summarise(jobs)
+
+    build_crag(reviews, "reviews", "product", clusters=1)
+    with pytest.raises(KeyboardInterrupt):
+        build_crag(reviews, "reviews", "product", clusters=2, summariser=Dies())
+    assert (group(reviews, "lamp")["clusters"], group(reviews, "pen")["clusters"]) == (2, 1)
+    build_crag(reviews, "reviews", "product", clusters=2)
+    assert (group(reviews, "lamp")["clusters"], group(reviews, "pen")["clusters"]) == (2, 2)
+
+
+def test_tokens_spent_by_a_build_that_was_killed_are_recorded(reviews: Database) -> None:
+    class Spends(Counting):
+        def __init__(self, *, dies: bool) -> None:
+            super().__init__()
+            self.dies = dies
+
+        def summarise(self, jobs: Sequence[SummaryJob]) -> list[Summary]:
+            if self.dies and any("pen" in text for job in jobs for text in job.texts):
+                raise KeyboardInterrupt
+            return [replace(summary, tokens_used=10) for summary in super().summarise(jobs)]
+
+    with pytest.raises(KeyboardInterrupt):
+        build_crag(reviews, "reviews", "product", clusters=2, summariser=Spends(dies=True))
+    assert describe_crag(reviews, "reviews")["overhead_tokens"] == 20
+    build_crag(reviews, "reviews", "product", clusters=2, summariser=Spends(dies=False))
+    assert describe_crag(reviews, "reviews")["overhead_tokens"] == 40
