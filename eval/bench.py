@@ -19,6 +19,7 @@ from .bench_options import limit, load, names, ratios, with_all
 from .bench_run import METRICS, Row, evaluate
 from .bench_table import bench_table
 from .data import DataMissing, Example, read_examples
+from .remember import ScoreMemory
 
 __all__ = ["SETS", "main"]
 
@@ -89,6 +90,7 @@ def _run(
     with Progress(*columns, console=notes, transient=True) as progress:
         bar = progress.add_task("", total=sum(len(data[name]) for name, _, _ in jobs))
         lacking: set[str] = set()
+        memories = {(name, id(c)): ScoreMemory(c) for name in data for c in compressors}
         for name, compressor, ratio in jobs:
             if compressor.name in lacking:
                 progress.advance(bar, len(data[name]))
@@ -102,6 +104,7 @@ def _run(
                     data=f"{name}.{options.split}",
                     seed=options.seed,
                     advance=lambda: progress.advance(bar),
+                    memory=memories[name, id(compressor)],
                 )
             except NotInstalled as missing:
                 if len(compressors) == 1:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...compressors import Compressor, load_compressor, load_counter, render_context
+from ...compressors import load_compressor, load_counter, render_context
 from ...compressors.auto.features import features
 from ...compressors.auto.policy import Choice
 from ...compressors.types import CompressedPassage
 from ..bench_run import score
 from ..data import Example, to_passages
+from ..remember import ScoreMemory
 
 __all__ = ["CHOICES", "Rows", "collect"]
 
@@ -47,9 +48,10 @@ def collect(
     ``report`` is called with the number of questions done.
     """
     compressors = {name: load_compressor(name) for name in {choice.compressor for choice in choices}}
+    memories = {name: ScoreMemory(compressor) for name, compressor in compressors.items()}
     found: list[tuple[NDArray[np.float64], list[float], list[float], str]] = []
     for number, example in enumerate(examples, 1):
-        row = _row(example, choices, compressors)
+        row = _row(example, choices, memories)
         if row is not None:
             found.append(row)
         if report is not None:
@@ -63,14 +65,14 @@ def collect(
 
 
 def _row(
-    example: Example, choices: Sequence[Choice], compressors: dict[str, Compressor]
+    example: Example, choices: Sequence[Choice], memories: dict[str, ScoreMemory]
 ) -> tuple[NDArray[np.float64], list[float], list[float], str] | None:
     passages = to_passages(example)
     tokens = load_counter()(render_context([CompressedPassage.whole(p) for p in passages]))
     success: list[float] = []
     kept: list[float] = []
     for choice in choices:
-        result = compressors[choice.compressor].compress(example.question, passages, choice.budget)
+        result = memories[choice.compressor].compress(example.question, passages, choice.budget)
         scores = score(example, result)
         worth = scores.answer_recall if scores.answer_recall is not None else scores.support_recall
         if worth is None:
