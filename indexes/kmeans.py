@@ -152,7 +152,7 @@ def _card(device: str) -> int | None:
 
 def _unit(vectors: ArrayLike) -> NDArray[np.float32]:
     try:
-        shape = np.shape(vectors)  # type: ignore[arg-type]
+        shape = np.shape(vectors)
     except ValueError:
         shape = ()  # ragged: refused below with its reason
     if len(shape) == 2 and not shape[1]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .base import Base
 from .calibration_table import CalibrationRow
+from .cluster_table import ChunkCluster, Cluster, Clustering
 from .corpus_tables import Chunk, Collection, Document, Vector
 from .crag_table import Crag, CragCluster, CragGroup, CragMember, CragSentence
 from .query_table import KINDS, OUTCOMES, Kind, Outcome, Query
@@ -14,6 +15,9 @@ __all__ = [
     "Base",
     "CalibrationRow",
     "Chunk",
+    "ChunkCluster",
+    "Cluster",
+    "Clustering",
     "Collection",
     "Crag",
     "CragCluster",
