@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .calibrations import CalibrationRepository, StoredCalibration
+    from .chunk_clusters import ChunkClusterRepository
     from .chunks import ChunkRepository
+    from .clusterings import ClusteringRepository
     from .collections import CollectionRepository, CollectionSummary
     from .documents import DocumentRepository
     from .engine import Database
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CalibrationRepository",
+    "ChunkClusterRepository",
     "ChunkRepository",
+    "ClusteringRepository",
     "CollectionRepository",
     "CollectionSummary",
     "Database",
@@ -37,7 +41,9 @@ __all__ = [
 # The function ``savings`` is not among them: its module has the same name and would hide it.
 _HOME = {
     "CalibrationRepository": "calibrations",
+    "ChunkClusterRepository": "chunk_clusters",
     "ChunkRepository": "chunks",
+    "ClusteringRepository": "clusterings",
     "CollectionRepository": "collections",
     "CollectionSummary": "collections",
     "Database": "engine",
