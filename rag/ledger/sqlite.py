@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from . import json_functions
+
 __all__ = ["WRITES", "begin", "preparer"]
 
 WRITES = "tersus_writes"
@@ -24,6 +26,7 @@ def preparer(timeout: float) -> Callable[[sqlite3.Connection, Any], None]:
         # Python's driver must not begin transactions by itself: it does so late, before the first
         # write, and then a reader that becomes a writer fails at once instead of waiting.
         connection.isolation_level = None
+        json_functions.register(connection)
         connection.execute("PRAGMA foreign_keys=ON")
         # In WAL mode NORMAL already survives a killed process; FULL adds one fsync a commit and
         # survives a power cut too. A query commits twice beside a call that takes a second or

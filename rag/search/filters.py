@@ -68,7 +68,7 @@ class In:
     values: tuple[Value, ...]
 
     def __post_init__(self) -> None:
-        if isinstance(self.values, str) or not isinstance(self.values, (list, tuple, set, frozenset)):
+        if not isinstance(self.values, (list, tuple, set, frozenset)):
             raise InvalidFilter(
                 f"the values for {self.field!r} are {_short(self.values)}", hint="give a list of values"
             )
@@ -202,6 +202,7 @@ def check_size(wanted: Filter) -> None:
             waiting.append((one.part, depth + 1))
 
 
+_MAX_BITS = 14_000  # 4,214 digits; Python writes integers of up to 4,300 as JSON
 _EXAMPLE = 'such as {"field": "lang", "equals": "en"}; also in, gt, gte, lt, lte, and, or, not'
 _BOUNDS = tuple(bound.name for bound in fields(Range) if bound.name != "field")
 
@@ -253,6 +254,10 @@ def _value(value: Any, field: object) -> Any:
         raise InvalidFilter(
             f"{field!r} cannot be compared with {_short(value)}",
             hint="use text, finite numbers, true or false",
+        )
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        raise InvalidFilter(
+            f"the number for {field!r} has too many digits", hint="no stored number has as many"
         )
     return safe_text(value) if kind == "string" else value
 
