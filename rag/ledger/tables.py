@@ -7,6 +7,7 @@ from .calibration_table import CalibrationRow
 from .cluster_table import ChunkCluster, Cluster, Clustering
 from .corpus_tables import Chunk, Collection, Document, Vector
 from .crag_table import Crag, CragCluster, CragGroup, CragMember, CragSentence
+from .node_table import NodeRow
 from .query_table import KINDS, OUTCOMES, Kind, Outcome, Query
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "CragSentence",
     "Document",
     "Kind",
+    "NodeRow",
     "Outcome",
     "Query",
     "Vector",
