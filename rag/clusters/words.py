@@ -8,14 +8,16 @@ from itertools import pairwise
 
 import regex  # type: ignore[import-untyped]
 
+from ...compressors.segment.chars import CONTINUA
+
 __all__ = ["words"]
 
 # Letters with their marks (the vowel signs of Indic scripts are marks), joined by apostrophes and hyphens;
 # ``\w`` of the standard library would break words at such marks.
 _PART = r"[\p{L}\p{N}][\p{L}\p{M}\p{N}]*"
 _WORD = regex.compile(rf"{_PART}(?:['\-‐]{_PART})*")
-# A character of a script that writes no blanks between words. Hangul, which does, is not among them.
-_CHARACTER = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー々][\p{M}ー々]*"
+# A character of a script that writes no blanks between words, with its marks.
+_CHARACTER = rf"[{CONTINUA}][\p{{M}}ー]*"
 _UNBROKEN = regex.compile(_CHARACTER)
 _PIECE = regex.compile(rf"(?P<unbroken>(?:{_CHARACTER})+)|(?:(?!{_CHARACTER}).)+")
 _LETTER = regex.compile(r"\p{L}")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from .calibrate import calibrate
+from .clusters import clusters
 from .collections import collections_app
 from .common import State
 from .compress import compress
@@ -96,6 +97,7 @@ app.command(rich_help_panel=_ACCOUNT, epilog="Example: tersus log --limit 5")(lo
 app.command(rich_help_panel=_ACCOUNT, epilog="Example: tersus show 3f2a91c0 --json")(show)
 app.command(rich_help_panel=_USE, epilog="Example: tersus demo --ratio 0.3")(demo)
 app.add_typer(collections_app, name="collections", rich_help_panel=_MANAGE)
+app.command(rich_help_panel=_MANAGE, epilog="Example: tersus clusters --collection docs --build")(clusters)
 app.add_typer(index_app, name="index", rich_help_panel=_MANAGE)
 app.add_typer(db_app, name="db", rich_help_panel=_MANAGE)
 app.command(
