@@ -44,6 +44,15 @@ class ChunkRepository:
             found.update((chunk.id, chunk) for chunk in self._session.scalars(statement))
         return [found[chunk_id] for chunk_id in wanted if chunk_id in found]
 
+    def texts(self, ids: Sequence[int] | NDArray[np.int64]) -> Iterator[list[tuple[int, str, str]]]:
+        """Id, title and text of these chunks, a few hundred at a time, in no particular order.
+
+        Ids that are gone are passed over.
+        """
+        for some in batches([int(chunk_id) for chunk_id in ids]):
+            statement = select(Chunk.id, Chunk.title, Chunk.text).where(Chunk.id.in_(some))
+            yield [(row.id, row.title, row.text) for row in self._session.execute(statement)]
+
     def vectors(
         self, collection: Collection, ids: Sequence[int] | NDArray[np.int64] | None = None, batch: int = 1000
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
