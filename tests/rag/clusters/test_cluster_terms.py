@@ -71,9 +71,8 @@ def by_hand(texts: list[str], numbers: list[int], count: int) -> dict[int, list[
     return found
 
 
-LETTERS = st.lists(
-    st.sampled_from(["ab", "cd", "ef", "gh", "the", "fire", "日本", "日光", "кот"]), max_size=8
-).map(" ".join)
+WORDS = ["ab", "cd", "ef", "gh", "the", "fire", "日本", "日光", "кот"]
+LETTERS = st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join)
 
 
 @settings(max_examples=150)
