@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from .base import DuplicateId, Index, IndexDump, InvalidDump, SearchResult
     from .checks import InvalidIds, InvalidVectors
     from .flat import FlatIndex
+    from .hnsw import HnswIndex
+    from .ivf_kinds import IvfFlatIndex, IvfSq8Index
+    from .ivf_pq import IvfPqIndex
     from .registry import IndexBroken, UnknownIndex, available_indexes, create_index, load_index_class
     from .snapshot import (
         SnapshotDamaged,
@@ -35,12 +38,16 @@ if TYPE_CHECKING:
 __all__ = [
     "DuplicateId",
     "FlatIndex",
+    "HnswIndex",
     "Index",
     "IndexBroken",
     "IndexDump",
     "InvalidDump",
     "InvalidIds",
     "InvalidVectors",
+    "IvfFlatIndex",
+    "IvfPqIndex",
+    "IvfSq8Index",
     "SearchResult",
     "SnapshotDamaged",
     "SnapshotInfo",
@@ -61,6 +68,9 @@ _MODULES = {
     "base": ("DuplicateId", "Index", "IndexDump", "InvalidDump", "SearchResult"),
     "checks": ("InvalidIds", "InvalidVectors"),
     "flat": ("FlatIndex",),
+    "hnsw": ("HnswIndex",),
+    "ivf_kinds": ("IvfFlatIndex", "IvfSq8Index"),
+    "ivf_pq": ("IvfPqIndex",),
     "registry": ("IndexBroken", "UnknownIndex", "available_indexes", "create_index", "load_index_class"),
     "snapshot": (
         "SnapshotDamaged",

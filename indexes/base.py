@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -60,7 +60,7 @@ class Index(ABC):
 
     A subclass sets ``kind`` and writes the five methods with a leading underscore, on
     checked input and under the lock; each must do all or nothing. Its constructor must
-    work with the dimension alone. ``_search`` may be called by several threads at once.
+    work with the dimension alone; options come by name. ``_search`` may be called by several threads at once.
     """
 
     kind: ClassVar[str]
@@ -147,6 +147,32 @@ class Index(ABC):
         out.ids[:, :width] = np.take_along_axis(ids, order, axis=1)
         out.scores[:, :width] = np.take_along_axis(scores, order, axis=1)
         return out
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the index was made with, as its constructor takes it; nothing by default."""
+        return {}
+
+    def prepare(self, sample: ArrayLike, count: int, centroids: ArrayLike | None = None) -> None:  # noqa: B027
+        """Tell an empty index what is to come, so that it need not learn it in the middle of adding.
+
+        Does nothing by default; an approximate kind learns its structure.
+
+        Args:
+            sample: a fair sample of the vectors, ``[n, dimension]``.
+            count: how many there will be.
+            centroids: their clustering, ``[k, dimension]``, where there is one.
+        """
+
+    def finish(self, queries: ArrayLike) -> None:  # noqa: B027
+        """Tell the index that its bulk is in, with ``queries`` ``[n, dimension]`` as they are expected.
+
+        Does nothing by default; an approximate kind gives up spare memory and chooses its effort.
+        """
+
+    def stale(self) -> str | None:
+        """Why it should be built anew, in words; None by default."""
+        return None
 
     def dump(self) -> IndexDump:
         """All of the index at one moment, to be stored; copies the vectors."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
+from inspect import signature
+from typing import Any
 
-from ..errors import TersusError
+from ..errors import InvalidInput, TersusError
 from .base import Index
 
 __all__ = ["IndexBroken", "UnknownIndex", "available_indexes", "create_index", "load_index_class"]
@@ -65,15 +67,22 @@ def load_index_class(kind: str) -> type[Index]:
     return found
 
 
-def create_index(kind: str, dimension: int) -> Index:
+def create_index(kind: str, dimension: int, **options: Any) -> Index:
     """An empty index of ``kind`` for vectors of ``dimension`` components.
 
     >>> len(create_index("flat", 384))
     0
+    >>> create_index("ivf-flat", 384, lists=100).options["lists"]
+    100
 
     Raises:
         UnknownIndex, IndexBroken: as :func:`load_index_class`.
-        InvalidInput: ``dimension`` is not a whole number from 1 to 65536.
+        InvalidInput: ``dimension`` is not a whole number from 1 to 65536, or the kind lacks an option.
         NotInstalled: the library behind the index is missing.
     """
-    return load_index_class(kind)(dimension)
+    cls = load_index_class(kind)
+    try:
+        signature(cls).bind(dimension, **options)
+    except TypeError as error:
+        raise InvalidInput(f"index {kind!r} does not take these options: {error}") from error
+    return cls(dimension, **options)
