@@ -12,11 +12,13 @@ from sqlalchemy.orm import Session
 from ...compressors import TokenCounter, load_counter
 from ...compressors.summarise import Summariser, Summary, SummaryJob, load_summariser
 from ...errors import InvalidInput
-from ..ledger import CollectionRepository, Database
+from ..clusters import clusters_of, ensure_clusters
+from ..ledger import ClusteringRepository, CollectionRepository, Database
 from ..ledger.crags import ChunkRow, CragRepository, StoredCluster, StoredGroup
 from ..ledger.tables import Collection, Crag
+from ..ledger.types import utc_now
 from ..retrieve import EmptyCollection
-from .groups import grouped
+from .groups import CLUSTER, by_cluster, grouped
 from .plan import Planned, content_hash, plan_clusters, summary_key
 
 __all__ = ["BuildReport", "build_crag"]
@@ -67,8 +69,9 @@ def build_crag(
     Args:
         database: the ledger.
         collection: whose passages.
-        group_by: a field of the documents; one group of all where empty.
-        clusters: in each group; None lets the silhouette choose.
+        group_by: a field of the documents; one group of all where empty; ``cluster``: the collection's
+            clusters, which are built where there are none and else brought up to date.
+        clusters: in each group; None lets the silhouette choose, but leaves a collection's clusters whole.
         max_tokens: most tokens of one cluster's summary.
         summariser: a name (see ``load_summariser``) or an instance.
         counter: counts the tokens; cl100k by default.
@@ -86,15 +89,22 @@ def build_crag(
     started = time.perf_counter()
     writer = load_summariser(summariser)
     report = BuildReport(collection, group_by)
+    if group_by == CLUSTER:
+        ensure_clusters(database, collection, seed=seed)
+        clusters = clusters or 1
     with database.session() as session:
         row = CollectionRepository(session).require(collection)
         chunks = CragRepository(session).chunks(row)
         dimension, sequence = row.dimension, row.sequence
+        numbers, clustering = None, None
+        if group_by == CLUSTER:
+            numbers = clusters_of(session, row, [one.id for one in chunks])
+            clustering = ClusteringRepository(session).require(row).id
     if not chunks:
         raise EmptyCollection(
             f"collection {collection!r} is empty", hint=f"tersus ingest PATH --collection {collection}"
         )
-    groups = grouped(chunks, group_by)
+    groups = grouped(chunks, group_by) if numbers is None else by_cluster(chunks, numbers)
     _begin(database, collection, group_by, clusters, max_tokens, writer)
     for number, (label, members) in enumerate(groups.items(), start=1):
         with database.session() as session:
@@ -119,7 +129,7 @@ def build_crag(
         report.clusters += len(made)
         report.passages += len(members)
         advance(number, len(groups))
-    _end(database, collection, group_by, set(groups), sequence, report)
+    _end(database, collection, group_by, set(groups), sequence, clustering, report)
     report.seconds = time.perf_counter() - started
     return report
 
@@ -152,17 +162,23 @@ def _begin(
 
 
 def _end(
-    database: Database, collection: str, group_by: str, labels: set[str], sequence: int, report: BuildReport
+    database: Database,
+    collection: str,
+    group_by: str,
+    labels: set[str],
+    sequence: int,
+    clustering: int | None,
+    report: BuildReport,
 ) -> None:
-    from ..ledger.types import utc_now
-
     with database.session(write=True) as session:
-        repository = CragRepository(session)
-        crag = repository.require(_locked(session, collection), group_by)
+        repository, row = CragRepository(session), _locked(session, collection)
+        crag = repository.require(row, group_by)
         gone = set(repository.labels(crag)) - labels
         repository.drop_groups(crag, gone)
         report.groups_removed = len(gone)
-        crag.sequence = sequence
+        now = ClusteringRepository(session).get(row)
+        # Grouped by clusters that are no more: it was stale before it was finished.
+        crag.sequence = sequence if clustering in (None, now and now.id) else None
         crag.updated_at = utc_now()
 
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...errors import InvalidInput
 from ..ledger.crags import ChunkRow
 
-__all__ = ["NO_LABEL", "UnknownField", "grouped"]
+__all__ = ["CLUSTER", "NO_LABEL", "UnknownField", "by_cluster", "grouped"]
+
+CLUSTER = "cluster"
+"""Grouping by this field is by the collection's clusters, whatever the documents say."""
 
 NO_LABEL = ""
 """The group of passages whose documents lack the field, and of all where there is no field."""
@@ -38,6 +44,14 @@ def grouped(chunks: Sequence[ChunkRow], group_by: str) -> dict[str, list[ChunkRo
             hint=f"there are: {', '.join(known[:20])}" if known else "the documents have no fields at all",
         )
     return dict(sorted(found.items()))
+
+
+def by_cluster(chunks: Sequence[ChunkRow], numbers: NDArray[np.int64]) -> dict[str, list[ChunkRow]]:
+    """Passages by the number of their cluster as text, in the order of numbers; ``numbers`` int64 ``[n]``."""
+    found: dict[int, list[ChunkRow]] = {}
+    for chunk, number in zip(chunks, numbers.tolist(), strict=True):
+        found.setdefault(number, []).append(chunk)
+    return {str(number): members for number, members in sorted(found.items())}
 
 
 def _label(value: object) -> str:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ledger import CollectionRepository, Database
+from sqlalchemy.orm import Session
+
+from ..ledger import ClusteringRepository, CollectionRepository, Database
 from ..ledger.crags import CragRepository, StoredCluster, UnknownCrag
+from ..ledger.tables import Collection, Crag
+from .groups import CLUSTER
 from .plan import content_hash
 
 __all__ = ["describe_crag"]
@@ -16,8 +20,8 @@ def describe_crag(
 ) -> dict[str, Any]:
     """The build by a field and its groups, JSON-ready; with ``label`` that group alone, summaries in full.
 
-    ``stale``: documents have changed since the newest finished build. A sentence's ``sources`` are ids of
-    chunks; one that is gone is left out.
+    ``stale``: documents, or the clusters it groups by, have changed since the newest finished build. A
+    sentence's ``sources`` are ids of chunks; one that is gone is left out.
 
     Raises:
         UnknownCollection, UnknownCrag: there is no such build or group.
@@ -40,7 +44,7 @@ def describe_crag(
             "summariser": crag.summariser,
             "clusters_asked": crag.clusters,
             "max_tokens": crag.max_tokens,
-            "stale": crag.sequence != row.sequence,
+            "stale": crag.sequence != row.sequence or _regrouped(session, row, crag),
             "overhead_tokens": crag.overhead_tokens,
             "groups": [
                 {
@@ -59,6 +63,12 @@ def describe_crag(
                 if group is not None
             ],
         }
+
+
+def _regrouped(session: Session, collection: Collection, crag: Crag) -> bool:
+    """Whether the clusters that a build groups by were themselves built anew since."""
+    clustering = ClusteringRepository(session).get(collection) if crag.group_by == CLUSTER else None
+    return clustering is not None and clustering.created_at > crag.updated_at
 
 
 def _cluster(cluster: StoredCluster, ids: dict[str, int]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ GroupBy = Annotated[
         "--group-by",
         metavar="FIELD",
         show_default=False,
-        help="Field of the documents; 'document' and 'folder' always work.",
+        help="Field of the documents; 'document', 'folder' and 'cluster' (see tersus clusters) always work.",
     ),
 ]
 
