@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .ledger import Database
     from .pipeline import Pipeline
     from .results import QueryResult
+    from .retrieve import Retriever
 
 __all__ = ["Tersus"]
 
@@ -90,13 +91,18 @@ class Tersus:
         return Ingester(self.settings, self.database, self.store, self.embedding)
 
     @cached_property
+    def retriever(self) -> Retriever:
+        """Finds passages; no language model is needed."""
+        from .retrieve import Retriever
+
+        return Retriever(self.database, self.store, self.embedding, self.settings.search)
+
+    @cached_property
     def pipeline(self) -> Pipeline:
         """Answers questions."""
         from .pipeline import Pipeline
-        from .retrieve import Retriever
 
-        retriever = Retriever(self.database, self.store, self.embedding)
-        return Pipeline(self.settings, self.database, retriever, self.llm)
+        return Pipeline(self.settings, self.database, self.retriever, self.llm)
 
     def query(self, question: str, collection: str, **options: Any) -> QueryResult:
         """Short for ``pipeline.query``."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EmbeddingFailed",
     "LocalEmbedding",
+    "embed_queries",
     "embed_query",
     "embed_texts",
     "embedding_fingerprint",
@@ -142,6 +143,25 @@ def embed_query(embedding: BaseEmbedding, query: str) -> NDArray[np.float32]:
         row = embedding.get_query_embedding(query)
     vector: NDArray[np.float32] = _checked([row], 1, embedding)[0]
     return vector
+
+
+def embed_queries(embedding: BaseEmbedding, queries: Sequence[str]) -> NDArray[np.float32]:
+    """Vectors of questions in their order, float32 [n, d], each scaled to length 1; none: [0, 0].
+
+    A local model encodes them together; other models are asked for one at a time, as LlamaIndex has it.
+
+    Raises:
+        EmbeddingFailed: as :func:`embed_query`.
+    """
+    import numpy as np
+
+    if not queries:
+        return np.empty((0, 0), dtype=np.float32)
+    with _failures(embedding):
+        if isinstance(embedding, LocalEmbedding):
+            return embedding.encode_queries(queries)
+        rows = [embedding.get_query_embedding(query) for query in queries]
+    return _checked(rows, len(queries), embedding)
 
 
 @contextmanager

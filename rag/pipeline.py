@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from inspect import unwrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..compressors import (
     Budget,
     Compressor,
+    Passage,
     Protection,
     TokenCounter,
     counter_name,
@@ -29,8 +30,9 @@ from .ledger import CollectionRepository, Database
 from .llm import LLMFailed, LLMTimeout, Usage, target_model, tokenizer_of, usage_of
 from .prompt import prompt_messages, prompt_text
 from .results import QueryResult, Seconds
-from .retrieve import PassageSource
+from .retrieve import NothingFound, PassageSource, SearchSource
 from .risk import Resolved, resolve_budget
+from .search.options import SearchOptions
 from .settings import Settings
 from .timelimit import TimeLimitExceeded, run_with_limit
 
@@ -62,6 +64,7 @@ class _Run:
     resolved: Resolved
     protection: Protection
     top_k: int
+    search: SearchOptions | None
     counter: TokenCounter
     account: Account
     context_only: bool
@@ -97,12 +100,13 @@ class Pipeline:
             compress: False sends the original context (outcome ``bypassed``).
             context_only: stop before the language model; ``answer`` is None.
             top_k: passages to retrieve.
+            search: :class:`SearchOptions`, for sources that take them; the settings' mode by default.
             kind: the ledger's kind of traffic; ``query``, or ``compress`` with ``context_only``.
             seconds_without: measured seconds of the same query without compression.
 
         Raises:
             InvalidInput: empty question, impossible option. QuestionTooLong: no room left for context.
-            UnknownCollection, EmptyCollection, EmbeddingMismatch, UnknownCompressor.
+            UnknownCollection, EmptyCollection, EmbeddingMismatch, NothingFound, UnknownCompressor.
             CalibrationMissing: ``budget.risk`` without a calibration for collection and compressor.
             LLMFailed, LLMTimeout: the model's failure, recorded with outcome ``failed``.
             DatabaseError: the row could not be written; nothing is answered unrecorded.
@@ -153,6 +157,7 @@ class Pipeline:
         compress: bool = True,
         context_only: bool = False,
         top_k: int | None = None,
+        search: SearchOptions | None = None,
         kind: Kind = "query",
         seconds_without: float | None = None,
     ) -> _Run:
@@ -163,6 +168,12 @@ class Pipeline:
             raise InvalidInput("no language model is configured", hint="pass one, or context_only=True")
         if isinstance(top_k, bool) or not isinstance(top_k, int | None) or (top_k is not None and top_k < 1):
             raise InvalidInput(f"top_k is {top_k!r}", hint="give a whole number of at least 1")
+        if search is not None and not isinstance(search, SearchOptions):
+            raise InvalidInput(f"search is {search!r:.60}", hint='pass SearchOptions(mode="hybrid")')
+        if search is not None and not hasattr(self._retriever, "retrieve_batch"):
+            raise InvalidInput(
+                f"{type(self._retriever).__name__} takes no search options", hint="leave search out"
+            )
         if seconds_without is not None and not math.isfinite(seconds_without):
             raise InvalidInput(f"seconds_without is {seconds_without}", hint="leave it out where unknown")
         chosen = None
@@ -203,6 +214,7 @@ class Pipeline:
             resolved=resolved,
             protection=protection or self.settings.protection,
             top_k=top_k,
+            search=search,
             counter=counter,
             account=account,
             context_only=context_only,
@@ -213,7 +225,7 @@ class Pipeline:
         """Retrieve and compress."""
         room = None if run.context_only else self._room(run)
         started = time.perf_counter()
-        passages = self._retriever.retrieve(run.question, run.collection, run.top_k)
+        passages = self._retrieve(run)
         run.account.seconds["retrieve"] = time.perf_counter() - started
         context = compress_or_original(
             run.compressor,
@@ -232,6 +244,19 @@ class Pipeline:
         if not run.context_only:
             run.prompt_tokens = run.counter(prompt_text(run.question, run.context.text))
             run.account.known["prompt_tokens"] = run.prompt_tokens
+
+    def _retrieve(self, run: _Run) -> list[Passage]:
+        if run.search is None:
+            found = self._retriever.retrieve(run.question, run.collection, run.top_k)
+        else:
+            searching = cast(SearchSource, self._retriever)  # _open refuses others
+            found = searching.retrieve(run.question, run.collection, run.top_k, run.search)
+        if not found:
+            raise NothingFound(
+                f"nothing in {run.collection!r} is left to answer from",
+                hint="loosen filter and min_score, or search by another mode",
+            )
+        return found
 
     def _room(self, run: _Run) -> int:
         """Tokens that the window leaves for the context."""

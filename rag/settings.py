@@ -19,6 +19,7 @@ from pydantic_settings import (
 from ..compressors import Budget, Protection
 from ..errors import TersusError
 from .prices import Price
+from .search.options import Mode
 
 __all__ = ["InvalidSettings", "Settings", "config_files", "load_settings"]
 
@@ -54,6 +55,8 @@ class Settings(BaseSettings):
 
     top_k: Annotated[int, Field(ge=1, le=1000)] = 8
     """Passages retrieved for a question."""
+    search: Mode = "dense"
+    """How they are found: ``dense`` by embeddings, ``bm25`` by words, ``hybrid`` by both."""
     compressor: str = "exit"
     compressors: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Options of compressors by name: ``[compressors.exit]`` with ``model = "DIR"`` in ``tersus.toml``."""

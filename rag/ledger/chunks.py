@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from .batches import PARAMETERS, batches
-from .tables import Chunk, Collection, Vector
+from .tables import Chunk, Collection, Document, Vector
 from .vectors import unpack_vectors
 
 __all__ = ["ChunkRepository"]
@@ -22,15 +22,20 @@ class ChunkRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def ids(self, collection: Collection) -> NDArray[np.int64]:
-        """The ids of all chunks, ascending; shape ``(chunks,)``."""
-        statement = select(Chunk.id).where(Chunk.collection_id == collection.id).order_by(Chunk.id)
-        return np.fromiter(self._session.scalars(statement), dtype=np.int64)
+    def ids(self, collection: Collection, above: int = -1) -> NDArray[np.int64]:
+        """The ids of all chunks that are larger than ``above``, ascending; shape ``(chunks,)``."""
+        statement = select(Chunk.id).where(Chunk.collection_id == collection.id, Chunk.id > above)
+        return np.fromiter(self._session.scalars(statement.order_by(Chunk.id)), dtype=np.int64)
 
     def count(self, collection: Collection) -> int:
         """The number of chunks."""
         statement = select(func.count()).where(Chunk.collection_id == collection.id)
         return self._session.scalar(statement) or 0
+
+    def any(self, collection: Collection) -> bool:
+        """Whether there is one; faster than counting them."""
+        statement = select(Chunk.id).where(Chunk.collection_id == collection.id).limit(1)
+        return self._session.scalar(statement) is not None
 
     def get(self, ids: Sequence[int] | NDArray[np.int64]) -> Sequence[Chunk]:
         """The chunks in the order asked, each with its ``document`` (without the document's text).
@@ -52,6 +57,28 @@ class ChunkRepository:
         for some in batches([int(chunk_id) for chunk_id in ids]):
             statement = select(Chunk.id, Chunk.title, Chunk.text).where(Chunk.id.in_(some))
             yield [(row.id, row.title, row.text) for row in self._session.execute(statement)]
+
+    def around(self, chunks: Sequence[Chunk], window: int) -> Sequence[Chunk]:
+        """These chunks' neighbours in their documents, ``window`` positions to either side, they themselves
+        among them; each once, in no particular order, with its ``document`` as in `get`.
+        """
+        found: dict[int, Chunk] = {}
+        for some in batches(chunks, PARAMETERS // 3):
+            places = [
+                and_(
+                    Chunk.document_id == chunk.document_id,
+                    Chunk.position.between(chunk.position - window, chunk.position + window),
+                )
+                for chunk in some
+            ]
+            statement = select(Chunk).where(or_(*places)).options(selectinload(Chunk.document))
+            found.update((chunk.id, chunk) for chunk in self._session.scalars(statement))
+        return list(found.values())
+
+    def source(self, chunk: Chunk, start: int, end: int) -> str:
+        """``text[start:end]`` of the chunk's document; shorter where the document's text is."""
+        piece = func.substr(Document.text, start + 1, end - start)
+        return self._session.scalar(select(piece).where(Document.id == chunk.document_id)) or ""
 
     def vectors(
         self, collection: Collection, ids: Sequence[int] | NDArray[np.int64] | None = None, batch: int = 1000

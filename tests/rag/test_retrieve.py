@@ -43,7 +43,7 @@ def test_a_chunk_deleted_after_the_search_is_left_out(
     fakes.fill(database)
     source = retriever(database, tmp_path)
     source.retrieve("iron", "corpus", 1)
-    monkeypatch.setattr("tersus.rag.retrieve.embed_query", _after(database))
+    monkeypatch.setattr("tersus.rag.retrieve.embed_queries", _after(database))
     found = source.retrieve("iron rusts", "corpus", 2)
     assert [p.document_id for p in found if p.document_id == "rust"] == []
     assert found
@@ -51,10 +51,10 @@ def test_a_chunk_deleted_after_the_search_is_left_out(
 
 def _after(database: Database) -> Any:
     """The question's vector, and then the document that fits it best is gone."""
-    from tersus.rag.embedding import embed_query
+    from tersus.rag.embedding import embed_queries
 
     def embed(embedding: Any, question: str) -> Any:
-        vector = embed_query(embedding, question)
+        vector = embed_queries(embedding, question)
         fakes.delete_documents(database, "corpus", "rust")
         return vector
 
@@ -67,7 +67,7 @@ def test_the_only_document_may_be_replaced_at_any_time_without_an_answer_from_no
     fakes.add_document(database, "single", "a", ["The first version."])
     source = retriever(database, tmp_path)
     source.retrieve("version", "single", 1)
-    from tersus.rag.embedding import embed_query
+    from tersus.rag.embedding import embed_queries
 
     replaced: list[int] = []
 
@@ -75,9 +75,9 @@ def test_the_only_document_may_be_replaced_at_any_time_without_an_answer_from_no
         if not replaced:
             replaced.append(1)
             fakes.add_document(database, "single", "a", ["The second version."])
-        return embed_query(embedding, question)
+        return embed_queries(embedding, question)
 
-    monkeypatch.setattr("tersus.rag.retrieve.embed_query", embed)
+    monkeypatch.setattr("tersus.rag.retrieve.embed_queries", embed)
     assert [p.text for p in source.retrieve("version", "single", 1)] == ["The second version."]
 
 
@@ -86,7 +86,7 @@ def test_a_collection_emptied_in_the_middle_is_an_empty_one(
 ) -> None:
     fakes.add_document(database, "corpus", "rust", ["Iron rusts."])
     source = retriever(database, tmp_path)
-    monkeypatch.setattr("tersus.rag.retrieve.embed_query", _after(database))
+    monkeypatch.setattr("tersus.rag.retrieve.embed_queries", _after(database))
     with pytest.raises(EmptyCollection):
         source.retrieve("iron", "corpus", 1)
 
