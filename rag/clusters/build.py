@@ -17,7 +17,6 @@ from ...indexes.nearest_centroid import assign, similarities
 from ..ledger import ChunkRepository, CollectionRepository, Database
 from ..ledger.clusterings import ClusteringRepository, NewClustering
 from ..ledger.tables import Collection
-from ..retrieve import EmptyCollection
 from .level import assign_new
 
 __all__ = ["ClusterReport", "CollectionReplaced", "build_clusters"]
@@ -113,6 +112,8 @@ def build_clusters(
 
 def _wanted(collection: str, k: int | None, count: int) -> int:
     if not count:
+        from ..retrieve import EmptyCollection  # here: retrieval needs indexes, and they need clusters
+
         raise EmptyCollection(
             f"collection {collection!r} is empty", hint=f"tersus ingest PATH --collection {collection}"
         )
