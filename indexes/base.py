@@ -142,10 +142,15 @@ class Index(ABC):
             if not width or not len(unit):
                 return out
             ids, scores = self._search(unit, width, chosen)
-        scores = np.where(ids < 0, np.float32(-np.inf), scores)
-        order = np.lexsort((ids, -scores), axis=1)
-        out.ids[:, :width] = np.take_along_axis(ids, order, axis=1)
-        out.scores[:, :width] = np.take_along_axis(scores, order, axis=1)
+        absent = ids < 0
+        if absent.any():
+            scores = np.where(absent, np.float32(-np.inf), scores)
+        if not (scores[:, 1:] < scores[:, :-1]).all():  # FAISS mostly orders them, but ties as it likes
+            order = np.lexsort((ids, -scores), axis=1)
+            row = np.arange(len(ids))[:, None]
+            ids, scores = ids[row, order], scores[row, order]
+        out.ids[:, :width] = ids
+        out.scores[:, :width] = scores
         return out
 
     @property

@@ -13,6 +13,7 @@ __all__ = ["MAX_DIMENSION", "InvalidIds", "InvalidVectors", "as_ids", "as_positi
 
 MAX_DIMENSION = 65_536
 _BLOCK = 16_384  # rows normalised at a time: bounds the float64 copy
+_SMALL_SUM, _LARGE_SUM = 1e-200, 1e200  # far inside what float64 holds
 
 
 class InvalidIds(InvalidInput):
@@ -77,15 +78,23 @@ def as_unit_vectors(values: ArrayLike, dimension: int, name: str = "vectors") ->
 
 
 def _unit_rows(rows: NDArray[np.generic], first: int, name: str) -> NDArray[np.float64]:
-    with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinity and is refused below
+    with np.errstate(over="ignore", invalid="ignore"):  # a long double may not fit: refused below
         wide = rows.astype(np.float64)
-    peak = np.abs(wide).max(axis=1, keepdims=True)  # NaN stays NaN
-    for wrong, what in ((~np.isfinite(peak), "NaN or infinity"), (peak == 0, "only zeros")):
-        if wrong.any():
-            row = first + int(np.flatnonzero(wrong)[0])
-            raise InvalidVectors(f"row {row} of {name} holds {what}", hint="leave it out, or embed it again")
-    wide /= peak
-    wide /= np.sqrt(np.einsum("ij,ij->i", wide, wide))[:, None]
+        squares = np.einsum("ij,ij->i", wide, wide)
+    # Squares of such a sum lose nothing to overflow or underflow; other rows, one by one, are scaled first,
+    # so that what becomes of a row does not depend on the rows beside it.
+    odd = np.flatnonzero(~((squares > _SMALL_SUM) & (squares < _LARGE_SUM)))
+    if odd.size:
+        peak = np.abs(wide[odd]).max(axis=1)  # NaN stays NaN
+        for wrong, what in ((~np.isfinite(peak), "NaN or infinity"), (peak == 0, "only zeros")):
+            if wrong.any():
+                row = first + int(odd[np.flatnonzero(wrong)[0]])
+                raise InvalidVectors(
+                    f"row {row} of {name} holds {what}", hint="leave it out, or embed it again"
+                )
+        wide[odd] /= peak[:, None]
+        squares[odd] = np.einsum("ij,ij->i", wide[odd], wide[odd])
+    wide /= np.sqrt(squares)[:, None]
     return wide
 
 
