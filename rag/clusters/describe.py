@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from ..ledger import ChunkRepository, CollectionRepository, Database
 from ..ledger.chunk_clusters import ChunkClusterRepository, ClusterTotal
 from ..ledger.clusterings import ClusteringRepository
+from ..ledger.crags import CragRepository
 from ..ledger.tables import Chunk, Clustering
 from .level import assign_new
 from .terms import key_terms
@@ -21,7 +22,7 @@ CHANGED = 0.25
 FALLEN = 0.02
 """Or when the mean cosine to the centroids fell by more than this."""
 
-_TEXTS = 20_000  # that terms are counted in, of all clusters together
+_TEXTS = 5_000  # that terms are counted in, of all clusters together
 _LEAST_TEXTS = 5  # of each cluster
 _BEGINNING = 300  # characters of a passage
 
@@ -33,7 +34,7 @@ def describe_clusters(
 
     ``share`` is that of all chunks; ``similarity`` the mean cosine to the centroid, now and (``_then``)
     when the clusters were built. ``terms`` are counted in the chunks nearest to the centroids, as many of
-    each cluster as make 20,000 together. ``passages`` are the nearest of all, each with the first 300
+    each cluster as make 5,000 together. ``passages`` are the nearest of all, each with the first 300
     characters of its text. ``rebuild`` says why building anew is worth it; None where it is not.
 
     Args:
@@ -116,7 +117,7 @@ def _terms(session: Session, clustering: Clustering, clusters: int, count: int) 
     each = max(_LEAST_TEXTS, _TEXTS // max(clusters, 1))
     nearest = ChunkClusterRepository(session).central(clustering, each)
     home = {i: number for number, some in nearest.items() for i, _ in some}
-    texts = {chunk.id: chunk.text for chunk in ChunkRepository(session).get(list(home))}
+    texts = {i: text for i, _, text in CragRepository(session).texts(list(home))}
     numbers = np.array([home[i] for i in texts], dtype=np.int64)
     return key_terms(list(texts.values()), numbers, count) if texts else {}
 

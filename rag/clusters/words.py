@@ -31,12 +31,19 @@ def words(text: str) -> Iterator[str]:
     ['the', "cable's", 'ends', '光フ', 'ファ', 'ァイ', 'イバー']
     """
     plain = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
-    for match in _WORD.finditer(plain):
-        for piece in _PIECE.finditer(match.group()):
-            if piece["unbroken"]:
-                characters = _UNBROKEN.findall(piece["unbroken"])
-                yield from (first + second for first, second in pairwise(characters))
-                if len(characters) == 1:
-                    yield characters[0]
-            elif len(piece.group()) > 1 and _LETTER.search(piece.group()):
-                yield piece.group()
+    for word in _WORD.findall(plain):
+        if not word.isascii() and _UNBROKEN.search(word):
+            yield from _pieces(word)
+        elif len(word) > 1 and _LETTER.search(word):
+            yield word
+
+
+def _pieces(word: str) -> Iterator[str]:
+    for piece in _PIECE.finditer(word):
+        if piece["unbroken"]:
+            characters = _UNBROKEN.findall(piece["unbroken"])
+            yield from (first + second for first, second in pairwise(characters))
+            if len(characters) == 1:
+                yield characters[0]
+        elif len(piece.group()) > 1 and _LETTER.search(piece.group()):
+            yield piece.group()
