@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 from tersus.errors import InvalidInput
-from tersus.indexes.kmeans import suggest_k, train_centroids
+from tersus.indexes.kmeans import assign, suggest_k, train_centroids
 from tersus.rag.clusters import (
     assign_new,
     build_clusters,
@@ -137,12 +137,12 @@ def test_new_chunks_are_assigned_in_pages_that_a_killed_run_leaves_right(
     build_clusters(docs, "docs", 4)
     monkeypatch.setattr(levelling, "_PAGE", 10)
     add(docs, "late", around(DIRECTIONS[1], 35, 0.5, 98))
-    real, calls = levelling.assign, iter(range(100))
+    calls = iter(range(100))
 
     def dies(*arguments: Any) -> Any:
         if next(calls) == 2:
             raise KeyboardInterrupt
-        return real(*arguments)
+        return assign(*arguments)
 
     monkeypatch.setattr(levelling, "assign", dies)
     with pytest.raises(KeyboardInterrupt):
@@ -150,7 +150,7 @@ def test_new_chunks_are_assigned_in_pages_that_a_killed_run_leaves_right(
     centroids, homes, vectors = stored(docs)
     assert len(homes) == 140
     assert homes == brute(centroids, {i: vectors[i] for i in homes})
-    monkeypatch.setattr(levelling, "assign", real)
+    monkeypatch.setattr(levelling, "assign", assign)
     assert assign_new(docs, "docs") == 15
     check_level(docs)
 
@@ -226,10 +226,8 @@ def test_a_build_that_is_killed_leaves_the_old_clusters_whole(
 def test_a_collection_that_changes_during_the_build_ends_level(
     docs: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = building.train_centroids
-
     def meanwhile(*arguments: Any, **options: Any) -> Any:
-        found = real(*arguments, **options)
+        found = train_centroids(*arguments, **options)
         delete_documents(docs, "docs", "group-3")
         add(docs, "during", around(DIRECTIONS[0], 9, 0.05, 55))
         return found
@@ -248,8 +246,6 @@ def test_a_collection_that_changes_during_the_build_ends_level(
 def test_a_collection_that_is_replaced_or_emptied_during_the_build_is_noticed(
     docs: Database, monkeypatch: pytest.MonkeyPatch, again: bool
 ) -> None:
-    real = building.train_centroids
-
     def meanwhile(*arguments: Any, **options: Any) -> Any:
         if again:
             with docs.session(write=True) as session:
@@ -257,7 +253,7 @@ def test_a_collection_that_is_replaced_or_emptied_during_the_build_is_noticed(
             add(docs, "new", around(DIRECTIONS[0], 9, 0.05, 55))
         else:
             delete_documents(docs, "docs", *(f"group-{number}" for number in range(4)))
-        return real(*arguments, **options)
+        return train_centroids(*arguments, **options)
 
     monkeypatch.setattr(building, "train_centroids", meanwhile)
     with pytest.raises(CollectionReplaced) as caught:

@@ -9,9 +9,10 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-import numpy as np
 import pytest
+from tersus.indexes.kmeans import assign
 from tersus.rag.clusters import assign_new, build_clusters, chunks_in_clusters, clusters_of
 from tersus.rag.ledger import ChunkRepository, CollectionRepository, Database
 from tersus.rag.ledger.clusterings import ClusteringRepository
@@ -73,12 +74,18 @@ def test_ingests_builds_and_readers_at_once_never_see_a_mixed_state(docs: Databa
                 inside = chunks_in_clusters(session, row, [number])
                 assert inside.tolist() == ids[found == number].tolist()
 
+    def build(chance: random.Random) -> None:
+        build_clusters(docs, "docs", chance.randint(2, 9))
+
+    def assign_late(_: random.Random) -> None:
+        assign_new(docs, "docs")
+
     jobs: list[tuple[str, Callable[[random.Random], None]]] = [
         ("ingest", ingest),
-        ("build", lambda chance: build_clusters(docs, "docs", chance.randint(2, 9)) and None),
-        ("build too", lambda chance: build_clusters(docs, "docs", chance.randint(2, 9)) and None),
-        ("assign", lambda _: assign_new(docs, "docs") and None),
-        ("assign too", lambda _: assign_new(docs, "docs") and None),
+        ("build", build),
+        ("build too", build),
+        ("assign", assign_late),
+        ("assign too", assign_late),
         ("read", read),
     ]
     with ThreadPoolExecutor(len(jobs)) as pool:
@@ -132,13 +139,13 @@ def test_an_assignment_that_a_build_overtakes_starts_again(
 
     build_clusters(docs, "docs", 6)
     add(docs, "late", around(DIRECTIONS[1], 8, 0.3, 77))
-    real, builds = level.assign, iter([True])
+    builds = iter([True])
 
-    def overtaken(vectors: object, centroids: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def overtaken(vectors: Any, centroids: Any) -> Any:
         if next(builds, False):
-            monkeypatch.setattr(level, "assign", real)
+            monkeypatch.setattr(level, "assign", assign)
             build_clusters(docs, "docs", 3, seed=9)
-        return real(vectors, centroids)  # type: ignore[arg-type]
+        return assign(vectors, centroids)
 
     monkeypatch.setattr(level, "assign", overtaken)
     assert assign_new(docs, "docs") == 0  # the build gave the late ones theirs
