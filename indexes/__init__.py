@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .base import DuplicateId, Index, IndexDump, InvalidDump, SearchResult
     from .checks import InvalidIds, InvalidVectors
+    from .device import use_device
     from .flat import FlatIndex
+    from .gpu import GpuStatus
     from .hnsw import HnswIndex
     from .ivf_kinds import IvfFlatIndex, IvfSq8Index
     from .ivf_pq import IvfPqIndex
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DuplicateId",
     "FlatIndex",
+    "GpuStatus",
     "HnswIndex",
     "Index",
     "IndexBroken",
@@ -62,12 +65,15 @@ __all__ = [
     "load_snapshot",
     "read_snapshot_info",
     "save_snapshot",
+    "use_device",
 ]
 
 _MODULES = {
     "base": ("DuplicateId", "Index", "IndexDump", "InvalidDump", "SearchResult"),
     "checks": ("InvalidIds", "InvalidVectors"),
+    "device": ("use_device",),
     "flat": ("FlatIndex",),
+    "gpu": ("GpuStatus",),
     "hnsw": ("HnswIndex",),
     "ivf_kinds": ("IvfFlatIndex", "IvfSq8Index"),
     "ivf_pq": ("IvfPqIndex",),

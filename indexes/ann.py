@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,8 +15,12 @@ from .base import InvalidDump
 from .checks import as_unit_vectors
 from .effort import least_effort
 from .flat import FlatIndex
+from .found import Found
 from .options import AnnOptions
 from .rows import Rows
+
+if TYPE_CHECKING:
+    from .gpu import GpuSearch
 
 __all__ = ["AnnIndex"]
 
@@ -40,11 +44,14 @@ class AnnIndex(FlatIndex):
     options_class: ClassVar[type[AnnOptions]] = AnnOptions
     few: ClassVar[int] = 4096
     """Rows that may be found up to which each of them is compared."""
+    gpu_keeps_rows: ClassVar[bool] = True
     score_error: ClassVar[float] = 1e-6
     """What 99% of scores are off from the cosine at most, for embeddings of hundreds of components."""
 
-    def __init__(self, dimension: int, **options: Any) -> None:
-        super().__init__(dimension)
+    def __init__(
+        self, dimension: int, *, device: str = "cpu", gpu_memory_mb: int = 0, **options: Any
+    ) -> None:
+        super().__init__(dimension, device=device, gpu_memory_mb=gpu_memory_mb)
         self._options = self.options_class.of(options)
         self._effort = self._options.effort or self._default_effort
         self._ann: Any = None
@@ -73,6 +80,8 @@ class AnnIndex(FlatIndex):
     def prepare(self, sample: ArrayLike, count: int, centroids: ArrayLike | None = None) -> None:
         """Make the structure of an empty index that ``count`` vectors will be added to.
 
+        With less than ``train_at`` to come there is no structure to make: the index stays exact.
+
         Args:
             sample: a fair sample of them, ``[n, dimension]``; more than a kind needs does no harm.
             count: how many are to come; decides the size of the structure.
@@ -87,6 +96,8 @@ class AnnIndex(FlatIndex):
         with self._lock.write():
             if len(self._rows):
                 raise InvalidInput(f"the index holds {len(self._rows)} vectors", hint="prepare a new one")
+            if count < (self._options.train_at or self._train_at):
+                return
             self._ann = self._make(rows, max(count, len(rows)), centres)
             self._trained_on = max(count, len(rows))
 
@@ -201,6 +212,8 @@ class AnnIndex(FlatIndex):
             self._rows = self._rows.added(np.full(half, -1, dtype=np.int64), alive=False)
             raise
         self._rows = rows
+        if self._gpu is not None:
+            self._gpu.added(ids, vectors)
 
     def _remove(self, ids: NDArray[np.int64]) -> None:
         if self._ann is None:
@@ -218,8 +231,26 @@ class AnnIndex(FlatIndex):
             rows, scores = self._exhaustive(queries, k, selector)
         else:
             effort = min(round(self._effort / share), self._efforts()[-1])
-            rows, scores = self._find(queries, k, selector, max(effort, self._effort))
+            effort = max(effort, self._effort)
+            if self._gpu is None or allowed is not None:
+                rows, scores = self._find(queries, k, selector, effort)
+            else:
+                rows, scores = self._find_on_gpu(self._gpu, queries, k, selector, effort)
         return self._rows.named(rows), scores
+
+    def gpu_source(self) -> Any:
+        """As ``GpuIndex`` says."""
+        return "it is exact until it holds more vectors" if self._ann is None else self._copied()
+
+    def _copied(self) -> Any:
+        """The FAISS structure that a card takes, or why it takes none."""
+        return f"FAISS has no GPU form of {self.kind}"
+
+    def _find_on_gpu(
+        self, gpu: GpuSearch, queries: NDArray[np.float32], k: int, selector: Any, effort: int
+    ) -> Found:
+        """As :meth:`_find`, on a card as far as that can."""
+        return gpu.find(queries, k, effort, lambda some: self._find(some, k, selector, effort))
 
     def _selector(self, allowed: NDArray[np.int64] | None) -> tuple[Any, float]:
         """What FAISS may return, None for everything, and its share of the rows."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import Index, InvalidDump
+from .base import InvalidDump
 from .faiss_lib import faiss
+from .found import Found
+from .gpu_index import GpuIndex
 from .rows import Rows
 
 __all__ = ["FlatIndex"]
@@ -16,7 +20,7 @@ _CELLS = 1 << 23  # numbers scored in float64 at a time: bounds the copy
 _FEW = 0.1  # of all rows: so many allowed ones are gathered first instead of tested one by one
 
 
-class FlatIndex(Index):
+class FlatIndex(GpuIndex):
     """Exact cosine over float32 vectors, by FAISS (``IndexFlatIP``).
 
     Search: O(count x dimension) a query. ``add``: O(count + added x dimension), amortised.
@@ -34,8 +38,8 @@ class FlatIndex(Index):
 
     kind = "flat"
 
-    def __init__(self, dimension: int) -> None:
-        super().__init__(dimension)
+    def __init__(self, dimension: int, *, device: str = "cpu", gpu_memory_mb: int = 0) -> None:
+        super().__init__(dimension, device=device, gpu_memory_mb=gpu_memory_mb)
         self._faiss = faiss()
         self._flat = self._faiss.IndexFlatIP(self._dimension)
         self._rows = Rows()
@@ -56,6 +60,16 @@ class FlatIndex(Index):
         rows = self._rows.added(ids)
         self._flat.add(vectors)
         self._rows = rows
+        if self._gpu is not None:
+            self._gpu.added(ids, vectors)
+
+    def gpu_source(self) -> Any:
+        """As ``GpuIndex`` says."""
+        return self._flat
+
+    def gpu_rows(self) -> Rows:
+        """As ``GpuIndex`` says."""
+        return self._rows
 
     def _remove(self, ids: NDArray[np.int64]) -> None:
         gone = np.sort(self._rows.of(ids))
@@ -67,6 +81,8 @@ class FlatIndex(Index):
         stored[holes] = stored[movers]
         self._rows = self._rows.moved(holes, movers, keep)
         self._flat.remove_ids(self._faiss.IDSelectorRange(keep, total))
+        if self._gpu is not None:
+            self._gpu.removed(ids)
 
     def _search(
         self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None
@@ -82,7 +98,7 @@ class FlatIndex(Index):
 
     def _search_in(
         self,
-        index: object,
+        index: Any,
         queries: NDArray[np.float32],
         k: int,
         bitmap: NDArray[np.uint8] | None,
@@ -96,7 +112,7 @@ class FlatIndex(Index):
         out_scores = np.empty((len(queries), k), dtype=np.float32)
         asked, fetch = np.arange(len(queries)), min(k + _SPARE, most)
         while asked.size:
-            scores, found = index.search(queries[asked], fetch, params=params)  # type: ignore[attr-defined]
+            found, scores = self._fetched(index, queries[asked], fetch, params)
             # What FAISS left out may belong to the best k while its last score is that close to the k-th.
             settled = scores[:, k - 1] - scores[:, -1] > self._doubt
             if fetch == most:
@@ -105,6 +121,17 @@ class FlatIndex(Index):
             out_ids[asked[settled]], out_scores[asked[settled]] = self._best(queries[asked[settled]], done, k)
             asked, fetch = asked[~settled], min(fetch * 4, most)
         return out_ids, out_scores
+
+    def _fetched(self, index: Any, queries: NDArray[np.float32], fetch: int, params: Any) -> Found:
+        """Rows and scores of the best by FAISS; both sides' scores are off by less than ``_doubt``."""
+
+        def on_cpu(some: NDArray[np.float32]) -> Found:
+            scores, rows = index.search(some, fetch, params=params)
+            return rows, scores
+
+        if self._gpu is None or params is not None or index is not self._flat:
+            return on_cpu(queries)
+        return self._gpu.find(queries, fetch, 1, on_cpu)
 
     def _best(
         self, queries: NDArray[np.float32], rows: NDArray[np.int64], k: int

@@ -5,15 +5,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidInput
 from .ann import AnnIndex
+from .found import Found
 from .kmeans import suggest_k, train_centroids
 from .options import AnnOptions
+
+if TYPE_CHECKING:
+    from .gpu import GpuSearch
 
 __all__ = ["IvfIndex", "IvfOptions"]
 
@@ -35,6 +39,7 @@ class IvfIndex(AnnIndex):
     given to :meth:`prepare`. A subclass writes ``_structure``.
     """
 
+    clustered: ClassVar[bool] = True
     options_class: ClassVar[type[AnnOptions]] = IvfOptions
     _options: IvfOptions
 
@@ -52,6 +57,14 @@ class IvfIndex(AnnIndex):
         """The FAISS index with the lists."""
         return self._ann
 
+    def _copied(self) -> Any:
+        return self._inverted
+
+    def _find_on_gpu(
+        self, gpu: GpuSearch, queries: NDArray[np.float32], k: int, selector: Any, effort: int
+    ) -> Found:
+        return super()._find_on_gpu(gpu, queries, k, selector, min(effort, self._inverted.nlist))
+
     @property
     def _default_effort(self) -> int:
         return 16
@@ -65,7 +78,7 @@ class IvfIndex(AnnIndex):
             lists = min(self._options.lists or suggest_k(count), max(1, len(sample) // _LEAST))
             if not len(sample):
                 raise InvalidInput("the sample is empty", hint="give vectors to learn the lists from")
-            centroids = train_centroids(sample, lists)
+            centroids = train_centroids(sample, lists, device=self.device)
         quantizer = self._faiss.IndexFlatIP(self._dimension)
         if len(centroids) >= _GRAPH_FROM:
             quantizer = self._faiss.IndexHNSWFlat(self._dimension, 32, self._faiss.METRIC_INNER_PRODUCT)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidInput
 from .base import InvalidDump
+from .found import Found, nothing_found
 from .ivf import IvfIndex, IvfOptions
 from .options import AnnOptions
+
+if TYPE_CHECKING:
+    from .gpu import GpuSearch
 
 __all__ = ["IvfPqIndex", "IvfPqOptions"]
 
@@ -94,6 +98,30 @@ class IvfPqIndex(IvfIndex):
         params = self._faiss.SearchParameters(sel=selector) if selector is not None else None
         scores, rows = self._fine.search(queries, k, params=params)
         return rows, scores
+
+    def _find_on_gpu(
+        self, gpu: GpuSearch, queries: NDArray[np.float32], k: int, selector: Any, effort: int
+    ) -> Found:
+        """Lists and product codes on the card, the finer codes here."""
+        return gpu.refined(
+            queries,
+            k,
+            k * max(1, self._options.candidates),
+            min(effort, self._lists.nlist),
+            lambda some: self._find(some, k, selector, effort),
+            lambda some, rows, _: self._compared_again(some, k, rows),
+        )
+
+    def _compared_again(self, queries: NDArray[np.float32], k: int, rows: NDArray[np.int64]) -> Found:
+        """The best ``k`` of the candidates ``rows`` [n, m], -1 for none, by their finer codes."""
+        out = nothing_found(len(queries), k)
+        for number, (query, some) in enumerate(zip(queries, rows, strict=True)):
+            found = some[some >= 0]
+            if found.size:
+                scores = self._fine.reconstruct_batch(found) @ query
+                best = np.argsort(-scores, kind="stable")[:k]
+                out[0][number, : len(best)], out[1][number, : len(best)] = found[best], scores[best]
+        return out
 
     def _trim(self) -> None:
         clone = self._faiss.clone_index

@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidInput
 from .checks import InvalidVectors, as_positive, as_unit_vectors
+from .device import card_of
 from .faiss_lib import faiss
+from .gpu_card import gpu_resources
 from .kmeans_start import spread_rows
 from .nearest_centroid import assign
 
@@ -70,7 +72,7 @@ def train_centroids(
         k: how many centroids.
         seed: of the sample and of the first centroids, 0 to 2**31 - 1.
         rounds: of assigning and averaging.
-        device: ``cpu``, ``cuda`` or ``cuda:N``. Where FAISS sees no such card, or its memory is too
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. Where FAISS sees no such card, or its memory is too
             small, the CPU does it and the log says so.
         sample: rows to learn from, at least k; by default what `sample_size` says.
 
@@ -90,7 +92,7 @@ def train_centroids(
         raise InvalidInput(
             f"{wanted} clusters cannot be learned from a sample of {most}", hint="give a larger sample"
         )
-    card = _card(device)
+    card = card_of(device)
     if most < len(rows):
         chosen = np.random.default_rng(int(seed)).choice(len(rows), most, replace=False)
         rows = rows[np.sort(chosen)]
@@ -98,7 +100,9 @@ def train_centroids(
         try:
             return _trained(rows, wanted, int(seed), turns, card)
         except RuntimeError as error:  # FAISS's only kind of error, out of memory included
-            log.warning("k-means on the GPU failed, the CPU does it: %s", error)
+            log.warning(
+                "k-means on the GPU failed, the CPU does it: %s", str(error)
+            )  # its frames hold memory
     return _trained(rows, wanted, int(seed), turns, None)
 
 
@@ -131,23 +135,7 @@ def _searcher(library: Any, dimension: int, card: int | None) -> Any:
         return library.IndexFlatIP(dimension)
     config = library.GpuIndexFlatConfig()
     config.device = card
-    return library.GpuIndexFlatIP(library.StandardGpuResources(), dimension, config)
-
-
-def _card(device: str) -> int | None:
-    """The number of the card; None for the CPU, also where FAISS has no such card."""
-    name, _, number = str(device).partition(":")
-    if device == "cpu":
-        return None
-    if name != "cuda" or (":" in str(device) and not number.isdecimal()):
-        raise InvalidInput(f"no device is called {device!r}", hint="'cpu', 'cuda' or 'cuda:0'")
-    card = int(number or 0)
-    library = faiss()
-    cards = library.get_num_gpus() if hasattr(library, "StandardGpuResources") else 0
-    if card < cards:
-        return card
-    log.warning("FAISS sees %d GPUs, so there is no %s: k-means runs on the CPU", cards, device)
-    return None
+    return library.GpuIndexFlatIP(gpu_resources(), dimension, config)
 
 
 def _unit(vectors: ArrayLike) -> NDArray[np.float32]:
