@@ -11,7 +11,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from .batches import batches
-from .new_node import is_alone
+from .new_node import NODES_MEDIA_TYPE, is_alone
 from .tables import Chunk, Collection, Document
 
 __all__ = ["chunk_fields"]
@@ -24,20 +24,23 @@ def chunk_fields(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Chunk id and fields of all chunks of the collection, or of those ``ids`` that are in it.
 
-    The fields are the chunk's metadata, then its document's; ``document_title`` where neither has it, and
-    ``document_id``, which is None where a node names no document.
+    The fields are the chunk's metadata, then its document's; ``document_title`` of an ingested document
+    where neither has it, and ``document_id``, which is None where a node names no document.
     """
     statement = (
-        select(Chunk.id, Chunk.meta, Document.meta, Document.title, Document.external_id)
+        select(
+            Chunk.id, Chunk.meta, Document.meta, Document.title, Document.external_id, Document.media_type
+        )
         .join(Document, Document.id == Chunk.document_id)
         .where(Chunk.collection_id == collection.id)
     )
     pages = _all(session, statement) if ids is None else _some(session, statement, ids)
     for page in pages:
-        for chunk_id, meta, document_meta, title, external_id in page:
-            document_id = None if is_alone(external_id) else external_id
-            fields = {"document_title": title, **(document_meta or {}), **(meta or {})}
-            yield chunk_id, {**fields, "document_id": document_id}
+        for chunk_id, meta, document_meta, title, external_id, media_type in page:
+            fields = {} if media_type == NODES_MEDIA_TYPE else {"document_title": title}
+            fields.update({**(document_meta or {}), **(meta or {})})
+            fields["document_id"] = None if is_alone(external_id) else external_id
+            yield chunk_id, fields
 
 
 def _all(session: Session, statement: Select[Any]) -> Iterator[Sequence[Any]]:

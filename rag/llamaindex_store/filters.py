@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from ..ledger.new_node import document_key
 from ..ledger.node_fields import chunk_fields
 from ..ledger.tables import Collection
-from ..search.filter_sql import RESERVED, matching_ids
+from ..search.filter_sql import CLUSTER, RESERVED, matching_ids
 from ..search.filters import And, Filter, In, InvalidFilter, Not, Or, Range, Value, matches
 from .errors import UnsupportedQuery
 
@@ -120,7 +120,7 @@ def _one(wanted: MetadataFilter) -> Part:
     pure = _pure(key, wanted)
     if pure is None:
         return _python(key, wanted)
-    if key in RESERVED and key != _DOCUMENT:
+    if key in {*RESERVED, CLUSTER} - {_DOCUMENT}:
         return _predicate(pure)  # the node's own metadata are meant, not Tersus's field of that name
     return pure
 

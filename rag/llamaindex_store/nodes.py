@@ -119,7 +119,7 @@ def _new_node(node: BaseNode, vector: NDArray[np.float32]) -> NewNode:
         title=str(title),
         text=text,
         vector=vector,
-        content=json.dumps(content, ensure_ascii=True, sort_keys=True),
+        content=json.dumps(content, ensure_ascii=True),
         meta=meta,
         start=_start(node, text),
     )

@@ -18,8 +18,8 @@ from ...errors import InvalidInput
 from ...indexes.checks import as_positive, as_unit_vectors
 from ..ledger import ChunkRepository, CollectionRepository
 from ..ledger.errors import UnknownCollection
+from ..search.mmr import maximal_marginal_relevance
 from .errors import UnsupportedQuery
-from .mmr import most_marginal
 from .reading import chosen_ids, read_nodes
 
 if TYPE_CHECKING:
@@ -120,4 +120,5 @@ def _diverse(
         return []
     ids = np.concatenate([page[0] for page in pages])
     vectors = np.concatenate([page[1] for page in pages])
-    return [int(ids[place]) for place in most_marginal(vector, vectors, top_k, float(threshold))]
+    places = maximal_marginal_relevance(vectors @ vector, vectors, top_k, float(threshold))
+    return [int(ids[place]) for place in places]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from llama_index.core.schema import BaseNode, NodeRelationship, RelatedNodeInfo, TextNode
 from llama_index.core.vector_stores.types import (
+    FilterOperator,
     MetadataFilter,
     MetadataFilters,
     VectorStoreQuery,
@@ -74,7 +75,9 @@ def assert_nearest(
         scored = {key: cosine(query, n.get_embedding()) for key, n in there.items() if chosen(n)}
         best = sorted(scored.values(), reverse=True)[:top_k]
         found = ask(store, query, top_k, **values)
-        assert found.ids is not None and found.similarities is not None and found.nodes is not None
+        assert found.ids is not None
+        assert found.similarities is not None
+        assert found.nodes is not None
         assert len(set(found.ids)) == len(found.ids) == len(best)
         np.testing.assert_allclose(found.similarities, best, atol=1e-6)
         np.testing.assert_allclose(found.similarities, [scored[key] for key in found.ids], atol=1e-6)
@@ -90,4 +93,4 @@ def bare(given: BaseNode) -> BaseNode:
 
 
 def where(key: str, operator: str, value: Any) -> MetadataFilters:
-    return MetadataFilters(filters=[MetadataFilter(key=key, operator=operator, value=value)])
+    return MetadataFilters(filters=[MetadataFilter(key=key, operator=FilterOperator(operator), value=value)])
