@@ -64,6 +64,8 @@ class Index(ABC):
     """
 
     kind: ClassVar[str]
+    clustered: ClassVar[bool] = False
+    """Whether :meth:`prepare` uses the vectors' clustering."""
 
     def __init__(self, dimension: int) -> None:
         self._dimension = as_positive(dimension, "dimension", MAX_DIMENSION)

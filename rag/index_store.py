@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from sqlalchemy.orm import Session
-
 from ..errors import TersusError
-from ..indexes import (
-    Index,
-    SnapshotInfo,
-    SnapshotMissing,
-    SnapshotNotWritten,
-    create_index,
-    load_snapshot,
-    read_snapshot_info,
-    save_snapshot,
-)
+from ..indexes import Index, create_index, load_snapshot
+from .indexing.build import build_index
+from .indexing.choice import IndexSettings
+from .indexing.disk import IndexDisk, mismatch
+from .indexing.level import bring_level
 from .ledger import ChunkRepository, CollectionRepository, Database
 from .ledger.tables import Collection
 
@@ -28,10 +22,15 @@ __all__ = ["IndexStatus", "IndexStore"]
 
 log = logging.getLogger(__name__)
 
+_AGAIN = 60.0  # seconds after which a build in the background that failed is tried again
+
 
 @dataclass(frozen=True, slots=True)
 class IndexStatus:
-    """A collection's index beside what SQL says it should be."""
+    """A collection's index beside what SQL says it should be.
+
+    ``kind`` is the snapshot's; ``outgrown`` says why it should be built anew, if it should.
+    """
 
     path: Path
     chunks: int
@@ -39,6 +38,19 @@ class IndexStatus:
     """Vectors in the snapshot; None where there is none, or it cannot be read."""
     current: bool
     problem: str | None = None
+    kind: str | None = None
+    outgrown: str | None = None
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A collection's index in memory. ``level``: the index and the SQL sequence number that it covers, set
+    under ``lock``; read without it, for a pair is replaced as one."""
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    level: tuple[Index, int] | None = None
+    builder: threading.Thread | None = None
+    not_before: float = 0.0
 
 
 class IndexStore:
@@ -48,18 +60,20 @@ class IndexStore:
     index catches up by comparing ids: what SQL no longer has is removed, what is new is
     added with the vectors stored in SQL. A snapshot that is missing, damaged or of another
     embedding model only costs time: the index is then filled from SQL, and the log says so.
-    Safe to share between threads.
+    An index that its collection has outgrown goes on serving while a better one is built beside it, by one
+    process at a time. Safe to share between threads.
     """
 
-    def __init__(self, folder: Path, database: Database) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, database: Database, settings: IndexSettings | None = None) -> None:
+        self._disk = IndexDisk(folder)
         self._database = database
-        self._open: dict[str, tuple[Index, int]] = {}
+        self._settings = settings or IndexSettings()
+        self._entries: dict[str, _Entry] = {}
         self._lock = threading.Lock()
 
     def path(self, collection: Collection) -> Path:
         """The snapshot's file; named by the collection's uid, so that no other database's can be mistaken."""
-        return self._folder / f"{collection.uid}.index"
+        return self._disk.path(collection)
 
     def open(self, name: str) -> tuple[Collection, Index]:
         """The collection and its index, level with SQL at the moment of the call.
@@ -67,16 +81,17 @@ class IndexStore:
         Raises:
             UnknownCollection: there is no such collection.
         """
-        return self._level(name, warn=True)
-
-    def _level(self, name: str, *, warn: bool) -> tuple[Collection, Index]:
-        with self._lock, self._database.session() as session:
+        with self._database.session() as session:
             collection = CollectionRepository(session).require(name)
-            index, sequence = self._open.get(collection.uid) or (self._load(collection, warn), -1)
-            if sequence != collection.sequence:
-                index = self._catch_up(session, collection, index)
-            self._open[collection.uid] = (index, collection.sequence)
-            return collection, index
+        entry = self._entry(collection)
+        level = entry.level
+        if level is None or level[1] != collection.sequence:
+            collection, index = self._level(name, warn=True)
+        else:
+            index = level[0]
+        if self._settings.background:
+            self._consider(entry, collection, index)
+        return collection, index
 
     def save(self, name: str) -> Path:
         """Bring the index level with SQL, and write its snapshot unless the one on disk is the same.
@@ -86,27 +101,20 @@ class IndexStore:
         """
         return self._save(name, anyway=False)
 
-    def _save(self, name: str, *, anyway: bool) -> Path:
-        collection, index = self._level(name, warn=False)  # a new collection has no snapshot yet
-        path = self.path(collection)
-        if not anyway and _is_current(path, collection, len(index)):
-            return path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SnapshotNotWritten(f"the folder {path.parent} cannot be made: {error}") from error
-        save_snapshot(index, path, sequence=collection.sequence, embedding_model=collection.embedding_model)
-        return path
+    def settle(self, name: str, advance: Callable[[int, int], None] = lambda _done, _total: None) -> Path:
+        """As :meth:`save`, but an index that its collection has outgrown is built anew before."""
+        collection, index = self._level(name, warn=False)
+        if self._settings.outgrown(collection.index_kind, index):
+            self._build(name, advance)
+        return self._save(name, anyway=False)
 
-    def rebuild(self, name: str) -> int:
+    def rebuild(self, name: str, advance: Callable[[int, int], None] = lambda _done, _total: None) -> int:
         """Throw the index away, fill a new one from SQL, save it; returns the number of vectors.
 
         Raises:
             SnapshotNotWritten: as :meth:`save`; the new index is in use all the same.
         """
-        with self._lock, self._database.session() as session:
-            collection = CollectionRepository(session).require(name)
-            self._open[collection.uid] = (create_index(collection.index_kind, collection.dimension), -1)
+        self._build(name, advance)
         self._save(name, anyway=True)
         return len(self.open(name)[1])
 
@@ -116,16 +124,9 @@ class IndexStore:
         Raises:
             SnapshotNotWritten: the folder does not allow it.
         """
-        path = self.path(collection)
         with self._lock:
-            self._open.pop(collection.uid, None)
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                raise SnapshotNotWritten(
-                    f"the snapshot {path} of a deleted collection cannot be removed: {error}",
-                    hint="remove the file yourself",
-                ) from error
+            self._entries.pop(collection.uid, None)
+        self._disk.drop(collection)
 
     def status(self, name: str) -> IndexStatus:
         """The snapshot on disk against SQL, without repairing anything."""
@@ -137,54 +138,98 @@ class IndexStore:
             index, info = load_snapshot(path)
         except TersusError as error:
             return IndexStatus(path, chunks, None, False, str(error))
-        problem = _mismatch(collection, info)
+        problem = mismatch(collection, info)
         current = problem is None and info.sequence == collection.sequence and len(index) == chunks
-        return IndexStatus(path, chunks, len(index), current, problem)
+        outgrown = self._settings.outgrown(collection.index_kind, index)
+        return IndexStatus(path, chunks, len(index), current, problem, index.kind, outgrown)
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait for what is being built in the background; False where it takes longer than ``seconds``."""
+        end = None if seconds is None else time.monotonic() + seconds
+        with self._lock:
+            builders = [entry.builder for entry in self._entries.values() if entry.builder]
+        for builder in builders:
+            builder.join(None if end is None else max(0.0, end - time.monotonic()))
+        return not any(builder.is_alive() for builder in builders)
+
+    def _entry(self, collection: Collection) -> _Entry:
+        with self._lock:
+            return self._entries.setdefault(collection.uid, _Entry())
+
+    def _level(self, name: str, *, warn: bool) -> tuple[Collection, Index]:
+        with self._database.session() as session:
+            entry = self._entry(CollectionRepository(session).require(name))
+        # The snapshot of SQL is taken within the lock: a later one never loses to an earlier one.
+        with entry.lock, self._database.session() as session:
+            collection = CollectionRepository(session).require(name)
+            entry = self._entry(collection)
+            known = entry.level
+            index = known[0] if known else self._load(collection, warn)
+            if known is None or known[1] != collection.sequence:
+                bring_level(session, collection, index, whole=known is None or known[1] > collection.sequence)
+                entry.level = (index, collection.sequence)
+            return collection, index
 
     def _load(self, collection: Collection, warn: bool) -> Index:
-        """The snapshot, or an empty index where there is none to trust; ids are compared in either case."""
-        path = self.path(collection)
+        """The snapshot, or an empty index where there is none to trust."""
+        index = self._disk.load(collection, warn=warn)
+        if index is not None:
+            return index
+        kind = self._settings.kind(collection.index_kind, 0, collection.dimension)
+        return create_index(kind, collection.dimension, **self._settings.options.get(kind, {}))
+
+    def _save(self, name: str, *, anyway: bool) -> Path:
+        with self._database.session() as session:
+            collection = CollectionRepository(session).require(name)
+        with self._disk.writing(collection):
+            now, index = self._level(name, warn=False)  # a new collection has no snapshot yet
+            return self._disk.save(index, now, anyway=anyway)
+
+    def _build(self, name: str, advance: Callable[[int, int], None]) -> None:
+        """Put a new index in the place of the old one, level with SQL."""
+        _, index = build_index(self._database, name, self._settings, advance)
+        with self._database.session() as session:
+            entry = self._entry(CollectionRepository(session).require(name))
+        with entry.lock, self._database.session() as session:
+            collection = CollectionRepository(session).require(name)
+            bring_level(session, collection, index, whole=True)
+            entry.level = (index, collection.sequence)
+
+    def _consider(self, entry: _Entry, collection: Collection, index: Index) -> None:
+        """Begin to build a better index in the background, where there is a reason to."""
+        why = self._settings.outgrown(collection.index_kind, index)
+        if why is None or entry.builder is not None or time.monotonic() < entry.not_before:
+            return
+        with self._lock:
+            if entry.builder is not None:
+                return
+            entry.builder = threading.Thread(
+                target=self._build_beside, args=(entry, collection, why), name="tersus-index", daemon=True
+            )
+        entry.builder.start()
+
+    def _build_beside(self, entry: _Entry, collection: Collection, why: str) -> None:
         try:
-            index, info = load_snapshot(path)
-            problem = _mismatch(collection, info)
-            if problem is None:
-                return index
-        except SnapshotMissing:
-            problem = "it is missing" if warn else None
-        except TersusError as error:
-            problem = str(error)
-        if problem:
-            log.warning("index of %r is rebuilt from SQL: %s", collection.name, problem)
-        return create_index(collection.index_kind, collection.dimension)
+            with self._disk.writing(collection, wait=False) as ours:
+                if ours:  # else another process is at it, whose snapshot the next try finds
+                    log.info("a new index of %r is built: %s", collection.name, why)
+                    if not self._take_over(entry, collection):
+                        self._build(collection.name, lambda *_: None)
+                    now, index = self._level(collection.name, warn=False)
+                    self._disk.save(index, now)
+        except Exception:  # the old index goes on serving, whatever it was
+            log.exception("a new index of %r could not be built; the old one stays in use", collection.name)
+        finally:
+            entry.not_before = time.monotonic() + _AGAIN
+            entry.builder = None
 
-    def _catch_up(self, session: Session, collection: Collection, index: Index) -> Index:
-        repository = ChunkRepository(session)
-        wanted, present = repository.ids(collection), index.ids()
-        missing = np.setdiff1d(wanted, present, assume_unique=True)
-        if missing.size:
-            everything = None if missing.size == wanted.size else missing
-            for ids, vectors in repository.vectors(collection, everything):
-                index.add(ids, vectors)
-        # Last: searches that run beside this may find more than SQL has, which is passed over, but not less.
-        index.remove(np.setdiff1d(present, wanted, assume_unique=True))
-        return index
-
-
-def _is_current(path: Path, collection: Collection, vectors: int) -> bool:
-    """Whether the snapshot is whole and covers what SQL has now."""
-    try:
-        info = read_snapshot_info(path)
-    except TersusError:
-        return False
-    same = info.sequence == collection.sequence and info.count == vectors
-    return same and _mismatch(collection, info) is None
-
-
-def _mismatch(collection: Collection, info: SnapshotInfo) -> str | None:
-    if info.embedding_model != collection.embedding_model or info.dimension != collection.dimension:
-        return f"it holds vectors of {info.embedding_model}, the collection of {collection.embedding_model}"
-    if info.kind != collection.index_kind:
-        return f"it is of kind {info.kind}, the collection wants {collection.index_kind}"
-    if info.sequence > collection.sequence:
-        return "it is newer than the database (restored from a backup?)"
-    return None
+    def _take_over(self, entry: _Entry, collection: Collection) -> bool:
+        """Use the snapshot that another process saved, if it is not outgrown itself."""
+        index = self._disk.load(collection, warn=False)
+        if index is None or self._settings.outgrown(collection.index_kind, index):
+            return False
+        with entry.lock, self._database.session() as session:
+            now = CollectionRepository(session).require(collection.name)
+            bring_level(session, now, index, whole=True)
+            entry.level = (index, now.sequence)
+        return True

@@ -137,7 +137,7 @@ class Ingester:
             exists = CollectionRepository(session).get(report.collection) is not None
         if exists:
             try:
-                self._store.save(report.collection)
+                self._store.settle(report.collection)
             except SnapshotNotWritten as error:  # SQL has everything; the next start fills the index from it
                 report.index_problem = str(error)
         report.seconds = time.perf_counter() - started

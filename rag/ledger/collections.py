@@ -38,7 +38,7 @@ class CollectionRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def create(self, name: str, embedding_model: str, dimension: int, index_kind: str = "flat") -> Collection:
+    def create(self, name: str, embedding_model: str, dimension: int, index_kind: str = "auto") -> Collection:
         """A new, empty collection; ``dimension`` is the length of its embeddings.
 
         Raises `InvalidInput` for a name with slashes, control characters or more than 200 characters,
@@ -63,7 +63,7 @@ class CollectionRepository:
         return collection
 
     def get_or_create(
-        self, name: str, embedding_model: str, dimension: int, index_kind: str = "flat"
+        self, name: str, embedding_model: str, dimension: int, index_kind: str = "auto"
     ) -> Collection:
         """The collection of that name, made if it is missing; safe where two processes do so at once.
 
@@ -95,6 +95,11 @@ class CollectionRepository:
         """
         collection = self.require(name)
         self._session.execute(delete(Collection).where(Collection.id == collection.id))
+
+    def set_index_kind(self, collection: Collection, kind: str) -> None:
+        """Ask for another kind of index; what is in memory or on disk is built anew for it."""
+        self.lock(collection).index_kind = kind
+        self._session.flush()
 
     def lock(self, collection: Collection) -> Collection:
         """The collection, read anew and locked until the transaction ends; other writers of it wait.

@@ -37,7 +37,8 @@ class Collection(Base):
     """Unlike id and name unique among all databases: what lies outside SQL (the index) is found by it."""
     embedding_model: Mapped[str] = mapped_column(SafeText)
     dimension: Mapped[int]
-    index_kind: Mapped[str] = mapped_column(SafeString(100), default="flat")
+    index_kind: Mapped[str] = mapped_column(SafeString(100), default="auto")
+    """A kind of index, or ``auto``: the one that fits the number of chunks."""
     sequence: Mapped[int] = mapped_column(BigInteger, default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 

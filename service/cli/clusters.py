@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -55,12 +53,12 @@ def clusters(
     if not build and (k is not None or seed is not None):
         raise UsageProblem(f"{'--k' if k is not None else '--seed'} needs --build", hint="add --build")
     from ...rag.clusters import build_clusters, describe_clusters
-    from .output import print_json, stdout, waiting
+    from .output import counting, print_json, stdout, waiting
 
     built: dict[str, Any] | None = None
     with open_tersus(ctx) as tersus:
         if build:
-            with _bar() as advance:
+            with counting("clustering") as advance:
                 report = build_clusters(tersus.database, collection, k, seed=seed or 0, advance=advance)
             built = report.as_dict()
         with waiting("counting words"):
@@ -114,25 +112,3 @@ def _passage(passage: dict[str, Any]) -> str:
     title, text = one_line(passage["title"]), one_line(passage["text"])
     whole = f"{title}: {text}" if title else text
     return whole if len(whole) <= _WORDS else whole[: _WORDS - 3].rstrip() + "..."
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[int, int], None]]:
-    """Passages that have their cluster, of all, on stderr where that is a terminal."""
-    from .output import stderr
-
-    console = stderr()
-    if not console.is_terminal:
-        yield lambda _done, _total: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("clustering"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, expand=True) as progress:
-        bar = progress.add_task("", total=None)
-        yield lambda done, total: progress.update(bar, completed=done, total=total)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -61,9 +59,9 @@ def build(
     was interrupted goes on where it was.
     """
     from ...rag.crag import build_crag
-    from .output import print_json, stdout
+    from .output import counting, print_json, stdout
 
-    with open_tersus(ctx) as tersus, _bar() as advance:
+    with open_tersus(ctx) as tersus, counting("groups") as advance:
         report = build_crag(
             tersus.database,
             collection,
@@ -174,23 +172,6 @@ def ask(
     stdout().print(result.context if context_only else result.answer or "", markup=False, highlight=False)
     for line in savings_lines(result, stderr()):
         stderr().print(line, style="dim", markup=False, highlight=False)
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[int, int], None]]:
-    """Groups done of all, on stderr where that is a terminal."""
-    from .output import stderr
-
-    console = stderr()
-    if not console.is_terminal:
-        yield lambda _done, _total: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("groups"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, expand=True) as progress:
-        bar = progress.add_task("", total=None)
-        yield lambda done, total: progress.update(bar, completed=done, total=total)
 
 
 def _summariser(tersus: Tersus, name: str) -> Any:

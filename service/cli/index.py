@@ -57,30 +57,63 @@ def status(ctx: typer.Context, collection: _Which = None, as_json: Json = False)
             one_line(name),
             f"{one.chunks:,}",
             "none" if one.vectors is None else f"{one.vectors:,}",
+            one.kind or "",
             one_line(state_words(one)),
         ]
         for name, one in found.items()
     ]
-    columns = ["Collection", "Chunks", "Vectors", "State"]
+    columns = ["Collection", "Chunks", "Vectors", "Kind", "State"]
     print_table(console, columns, rows, numbers=columns[1:3], fold=["Collection", "State"])
 
 
-@index_app.command(epilog="Example: tersus index rebuild --collection docs")
-def rebuild(ctx: typer.Context, collection: _Which = None, as_json: Json = False) -> None:
-    """Throw indexes away and fill them anew from the vectors in the database."""
-    from .output import one_line, print_json, stdout, waiting
+@index_app.command(epilog="Example: tersus index rebuild --collection docs --kind hnsw")
+def rebuild(
+    ctx: typer.Context,
+    collection: _Which = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--kind",
+            "-k",
+            metavar="KIND",
+            show_default=False,
+            help="flat (exact), hnsw, ivf-flat, ivf-sq8, ivf-pq, one of a plug-in, or auto: what fits the "
+            "number of chunks and the memory. From then on the collection's own; as it is by default.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Throw indexes away and fill them anew from the vectors in the database.
+
+    The kind trades memory for speed and exactness; README's sizing page says which fits what.
+    """
+    from .output import counting, one_line, print_json, stdout
 
     console, rebuilt = stdout(), {}
     with open_tersus(ctx) as tersus:
         for name in _names(tersus, collection):
-            with waiting(f"rebuilding {name}"):
-                rebuilt[name] = tersus.store.rebuild(name)
+            if kind is not None:
+                _ask_for(tersus, name, kind)
+            with counting(f"rebuilding {one_line(name)}") as advance:
+                rebuilt[name] = tersus.store.rebuild(name, advance)
             if not as_json:
                 console.print(f"{one_line(name)}: {rebuilt[name]:,} vectors", soft_wrap=True)
     if as_json:
         print_json({"rebuilt": [{"collection": n, "vectors": count} for n, count in rebuilt.items()]})
     elif not rebuilt:
         console.print("There are no collections yet.")
+
+
+def _ask_for(tersus: Tersus, name: str, kind: str) -> None:
+    from ...indexes import load_index_class
+    from ...indexes.choose import AUTO
+    from ...rag.ledger import CollectionRepository
+
+    if kind != AUTO:
+        load_index_class(kind)  # a kind that is not installed is refused before anything is thrown away
+    with tersus.database.session(write=True) as session:
+        repository = CollectionRepository(session)
+        repository.set_index_kind(repository.require(name), kind)
 
 
 def _names(tersus: Tersus, collection: str | None) -> list[str]:
@@ -101,7 +134,7 @@ def status_dict(name: str, status: IndexStatus) -> dict[str, Any]:
 def state_words(status: IndexStatus) -> str:
     """The state of an index in words."""
     if status.current:
-        return "current"
+        return f"current; {status.outgrown}: tersus index rebuild" if status.outgrown else "current"
     if status.problem:
         return f"filled at the next query: {status.problem}"
     return "behind: it catches up at the next query"

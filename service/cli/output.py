@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "arrow",
     "clean",
+    "counting",
     "dot",
     "one_line",
     "print_json",
@@ -100,3 +102,24 @@ def waiting(message: str) -> AbstractContextManager[Any]:
     return console.status(
         Text(clean(message), style="dim"), spinner="dots" if _speaks_unicode(console) else "line"
     )
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr that is told how many of ``what`` are done, and of how many; nothing where stderr is
+    no terminal."""
+    console = stderr()
+    if not console.is_terminal:
+        yield lambda _done, _total: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, expand=True) as progress:
+        bar = progress.add_task(clean(what), total=None)
+        yield lambda done, total: progress.update(bar, completed=done, total=total)

@@ -68,6 +68,19 @@ def test_a_lost_index_is_reported_and_rebuilt_from_the_database(cli: Any, filled
     assert f"docs: {before['chunks']} vectors" in cli("index", "rebuild").stdout
 
 
+def test_another_kind_of_index_is_built_and_stays_the_collections_own(cli: Any, filled: Path) -> None:
+    (before,) = json.loads(cli("index", "status", "--json").stdout)["indexes"]
+    assert before["kind"] == "flat"
+    cli("index", "rebuild", "--collection", "docs", "--kind", "ivf-sq8")
+    (after,) = json.loads(cli("index", "status", "--json").stdout)["indexes"]
+    assert after == {**before, "kind": "ivf-sq8"}
+    assert "ivf-sq8" in cli("index", "status").stdout
+    wrong = cli("index", "rebuild", "--kind", "no-such-kind")
+    assert wrong.exit_code != 0
+    assert "no-such-kind" in wrong.stderr
+    assert json.loads(cli("index", "status", "--json").stdout)["indexes"] == [after]
+
+
 def test_index_commands_name_an_unknown_collection(cli: Any, filled: Path) -> None:
     for command in ("status", "rebuild"):
         result = cli("index", command, "--collection", "dogs", "--json")

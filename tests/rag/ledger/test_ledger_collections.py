@@ -26,7 +26,7 @@ def test_a_collection_is_found_by_its_name(database: Database) -> None:
         assert (found.embedding_model, found.dimension, found.index_kind, found.sequence) == (
             "minilm",
             384,
-            "flat",
+            "auto",
             0,
         )
         assert found.created_at.utcoffset() is not None

@@ -1,0 +1,80 @@
+"""A new index of a collection, filled from SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from ...indexes import Index, create_index
+from ...indexes.kmeans import sample_size, suggest_k
+from ..clusters.level import ensure_clusters
+from ..clusters.stored import load_centroids
+from ..ledger import ChunkRepository, CollectionRepository, Database
+from ..ledger.tables import Collection
+from .choice import IndexSettings
+
+__all__ = ["build_index"]
+
+_BATCH = 4096  # vectors read and added at a time
+_SAMPLE = 262_144  # vectors at most that structures are learned from: 0.4 GB at 384 dimensions
+_TUNED_WITH = 256  # of them, as questions
+
+
+def build_index(
+    database: Database,
+    name: str,
+    settings: IndexSettings,
+    advance: Callable[[int, int], None] = lambda _done, _total: None,
+) -> tuple[Collection, Index]:
+    """An index of the kind that fits the collection, with all that SQL holds at one moment.
+
+    The lists of a kind that has them are the collection's clusters, which are built where there are none.
+    Where somebody chose a number of clusters that is no number of lists, the index learns lists of its own.
+    ``advance`` is told how many vectors are in, and of how many.
+
+    Returns:
+        The collection as it was at that moment, and the index.
+
+    Raises:
+        UnknownCollection: there is none of that name.
+        UnknownIndex, IndexBroken, InvalidInput: the kind is not installed, or does not take its options.
+    """
+    with database.session() as session:
+        collection = CollectionRepository(session).require(name)
+        count = ChunkRepository(session).count(collection)
+    kind = settings.kind(collection.index_kind, count, collection.dimension)
+    index = create_index(kind, collection.dimension, **settings.options.get(kind, {}))
+    if index.clustered and count:
+        ensure_clusters(database, name)
+    with database.session() as session:
+        now = CollectionRepository(session).require(name)
+        repository = ChunkRepository(session)
+        ids = repository.ids(now)
+        sample = _sample(repository, now, ids, learns=index.clustered)
+        if len(sample):
+            index.prepare(sample, len(ids), _lists(session, now, len(ids)) if index.clustered else None)
+        done = 0
+        for some, vectors in repository.vectors(now, batch=_BATCH):
+            index.add(some, vectors)
+            advance(done := done + len(some), len(ids))
+        index.finish(sample[:_TUNED_WITH])
+    return now, index
+
+
+def _lists(session: Session, collection: Collection, count: int) -> NDArray[np.float32] | None:
+    """The clusters' centroids, if there are about as many as ``count`` vectors need lists."""
+    centroids, wanted = load_centroids(session, collection), suggest_k(count)
+    return centroids if centroids is not None and wanted / 2 <= len(centroids) <= wanted * 2 else None
+
+
+def _sample(
+    repository: ChunkRepository, collection: Collection, ids: NDArray[np.int64], *, learns: bool
+) -> NDArray[np.float32]:
+    """Vectors of chunks drawn at random, in random order: enough to learn lists from, or to be tuned with."""
+    size = min(_SAMPLE, sample_size(len(ids), suggest_k(len(ids)))) if learns and len(ids) else _TUNED_WITH
+    drawn = np.random.default_rng(0).permutation(ids)[:size]
+    found = [vectors for _, vectors in repository.vectors(collection, drawn)] if len(drawn) else []
+    return np.concatenate(found) if found else np.empty((0, collection.dimension), dtype=np.float32)
