@@ -57,6 +57,10 @@ class Settings(BaseSettings):
     """Passages retrieved for a question."""
     search: Mode = "dense"
     """How they are found: ``dense`` by embeddings, ``bm25`` by words, ``hybrid`` by both."""
+    index_device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$")] = "auto"
+    """Where indexes search: ``auto`` is a GPU where FAISS sees one, otherwise the CPU."""
+    index_gpu_memory_mb: Annotated[int, Field(ge=0)] = 0
+    """Most of a GPU's memory that one index may take, in MiB; 0: what there is."""
     compressor: str = "exit"
     compressors: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Options of compressors by name: ``[compressors.exit]`` with ``model = "DIR"`` in ``tersus.toml``."""

@@ -9,7 +9,23 @@ trap 'rm -rf "$work"' EXIT
 .venv/bin/python -m build --wheel --outdir "$work/dist" . > "$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
 python3 -m venv "$work/venv"
 # Dependencies at the lock's versions; the wheel itself is all that comes from this repository.
-"$work/venv/bin/python" -m pip install --quiet --constraint requirements.lock "$work"/dist/*.whl
+wheel=$(echo "$work"/dist/*.whl)
+"$work/venv/bin/python" -m pip install --quiet --constraint requirements.lock "$wheel"
+
+# FAISS comes with an extra, so that a wheel for the CPU and one for GPUs never meet; without, an error names it.
+(cd "$work" && "$work/venv/bin/python" - <<'PYTHON'
+from tersus.errors import NotInstalled
+from tersus.indexes import create_index
+
+try:
+    create_index("flat", 3)
+except NotInstalled as error:
+    assert "tersus[cpu]" in error.hint, error
+else:
+    raise SystemExit("FAISS came without an extra")
+PYTHON
+)
+"$work/venv/bin/python" -m pip install --quiet --constraint requirements.lock "${wheel}[cpu]"
 
 cd "$work"
 export TERSUS_HOME="$work/home"

@@ -22,7 +22,6 @@ __all__ = ["run_checks"]
 _PACKAGES = {  # distribution: module that must be importable
     "torch": "torch",
     "transformers": "transformers",
-    "faiss-cpu": "faiss",
     "llama-index-core": "llama_index.core",
     "sqlalchemy": "sqlalchemy",
 }
@@ -31,6 +30,7 @@ _PACKAGES = {  # distribution: module that must be importable
 def run_checks(ctx: typer.Context) -> list[Check]:
     """All checks, in the order in which a person would look."""
     from . import checks_data as data
+    from . import checks_faiss
     from .common import settings_of
 
     checks = [*_guarded("tersus", _versions), *_guarded("devices", _devices)]
@@ -42,6 +42,7 @@ def run_checks(ctx: typer.Context) -> list[Check]:
     else:
         checks += _guarded("configuration", data.configuration)
     chosen = settings
+    checks += _guarded("faiss", lambda: checks_faiss.wheels(chosen))
     checks += _guarded("models", lambda: data.models(chosen))
     if settings is None:
         return checks
@@ -69,19 +70,18 @@ def _versions() -> Iterable[Check]:
     yield Check("tersus", True, version("tersus"))
     yield Check("python", True, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     for package, module in _PACKAGES.items():
-        name = package.removesuffix("-cpu")
         try:
             import_module(module)
         except Exception as error:  # noqa: BLE001 - broken binary packages raise whatever they like
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             yield Check(
-                name, False, f"cannot be imported: {reason}", f"pip install --force-reinstall {package}"
+                package, False, f"cannot be imported: {reason}", f"pip install --force-reinstall {package}"
             )
             continue
         try:
-            yield Check(name, True, version(package))
-        except PackageNotFoundError:  # another build of the same module, such as faiss-gpu
-            yield Check(name, True, str(getattr(import_module(module), "__version__", "unknown version")))
+            yield Check(package, True, version(package))
+        except PackageNotFoundError:  # another build of the same module
+            yield Check(package, True, str(getattr(import_module(module), "__version__", "unknown version")))
 
 
 def _devices() -> Iterable[Check]:

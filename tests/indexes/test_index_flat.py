@@ -66,7 +66,7 @@ def test_without_faiss_the_error_names_the_command(monkeypatch: pytest.MonkeyPat
     with pytest.raises(NotInstalled) as caught:
         create_index("flat", 3)
     assert caught.value.code == "not_installed"
-    assert caught.value.hint == "pip install faiss-cpu"
+    assert caught.value.hint == "pip install 'tersus[cpu]', or 'tersus[gpu]' for a GPU of NVIDIA"
 
 
 def test_importing_the_package_and_listing_kinds_imports_neither_faiss_nor_more() -> None:
