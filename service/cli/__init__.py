@@ -25,6 +25,7 @@ from .log import log, show
 from .models import models_app
 from .query import query
 from .savings import savings
+from .search import search
 from .train import train_app
 from .tune import tune_app
 from .typers import QuietTyper
@@ -89,6 +90,10 @@ app.command(
     rich_help_panel=_USE,
     epilog="Example: tersus query 'Which ports are open?' --collection docs --ratio 0.25",
 )(query)
+app.command(
+    rich_help_panel=_USE,
+    epilog="Example: tersus search 'Which ports are open?' --collection docs --mode hybrid --window 1",
+)(search)
 app.command(
     rich_help_panel=_USE, epilog="Example: cat notes.txt | tersus compress --query 'Who pays?' --ratio 0.3 -"
 )(compress)

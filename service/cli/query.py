@@ -20,6 +20,7 @@ from .common import (
     open_tersus,
     protection_from,
 )
+from .search_options import FilterJson, MinScore, Mmr, SearchMode, TopK, Window, search_from
 
 if TYPE_CHECKING:
     from ...rag import Pipeline, QueryResult, Tersus
@@ -42,10 +43,12 @@ def query(
     context_only: Annotated[
         bool, typer.Option("--context-only", help="Stop before the language model; no answer.")
     ] = False,
-    top_k: Annotated[
-        int | None,
-        typer.Option(min=1, max=1000, metavar="K", show_default=False, help="Passages to retrieve."),
-    ] = None,
+    top_k: TopK = None,
+    mode: SearchMode = None,
+    filter_json: FilterJson = None,
+    min_score: MinScore = None,
+    mmr: Mmr = None,
+    window: Window = 0,
     show_dropped: Annotated[
         bool | None,
         typer.Option(
@@ -59,9 +62,11 @@ def query(
     """Answer a question from a collection, and show what was sent and what that saved.
 
     Retrieves passages, removes what the answer does not need, asks the language model and writes one
-    row to the ledger. Without --ratio, --max-tokens or --risk the settings' budget applies.
+    row to the ledger. Without --ratio, --max-tokens or --risk the settings' budget applies. 'tersus search'
+    shows what the options from --mode to --window find.
     """
     budget = budget_from(ratio, max_tokens, risk)
+    options = search_from(mode, filter_json, min_score, mmr, window)
     if no_compress and (compressor or budget or keep):
         raise UsageProblem(
             "--no-compress excludes --compressor, --ratio, --max-tokens, --risk and --keep",
@@ -84,6 +89,7 @@ def query(
                 compress=not no_compress,
                 context_only=context_only,
                 top_k=top_k,
+                search=options,
             )
     if as_json:
         print_json(result.to_dict())
@@ -104,10 +110,8 @@ def _pipeline(tersus: Tersus, context_only: bool) -> Pipeline:
         return tersus.pipeline
     # Without a language model: none need be installed or configured to see the context.
     from ...rag import Pipeline
-    from ...rag.retrieve import Retriever
 
-    retriever = Retriever(tersus.database, tersus.store, tersus.embedding)
-    return Pipeline(tersus.settings, tersus.database, retriever)
+    return Pipeline(tersus.settings, tersus.database, tersus.retriever)
 
 
 def _print(result: QueryResult, show_dropped: bool | None) -> None:

@@ -1,0 +1,1 @@
+"""What retrieval finds: judged collections, metrics of rankings, and the bench."""

@@ -1,0 +1,61 @@
+"""Metrics of a ranking of documents against graded judgements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from ..metrics.metric import Metric
+
+__all__ = ["Ndcg", "RecallAt"]
+
+
+class Ndcg(Metric):
+    """Normalised discounted cumulative gain of the first ``k``, in 0..1; documents not judged gain nothing.
+
+    The gain is the grade itself, discounted by ``log2(rank + 1)``, as trec_eval has it. None (not applicable)
+    where no document is relevant.
+
+    Source: Järvelin and Kekäläinen, 2002, "Cumulated Gain-Based Evaluation of IR Techniques".
+    """
+
+    name: ClassVar[str] = "ndcg"
+    version: ClassVar[int] = 1
+    __slots__ = ("k",)
+
+    def __init__(self, k: int = 10) -> None:
+        self.k = k
+
+    def __repr__(self) -> str:
+        return f"{self.name}@{self.k}/{self.version}"
+
+    def __call__(self, ranking: Sequence[str], grades: Mapping[str, int]) -> float | None:
+        """Of the ids found, best first and each once, and the grades of those that were judged."""
+        best = _gain(sorted((max(0, grade) for grade in grades.values()), reverse=True)[: self.k])
+        if not best:
+            return None
+        return _gain([max(0, grades.get(found, 0)) for found in ranking[: self.k]]) / best
+
+
+class RecallAt(Metric):
+    """Share of the relevant documents among the first ``k``, in 0..1. None where none is relevant."""
+
+    name: ClassVar[str] = "recall"
+    version: ClassVar[int] = 1
+    __slots__ = ("k",)
+
+    def __init__(self, k: int = 100) -> None:
+        self.k = k
+
+    def __repr__(self) -> str:
+        return f"{self.name}@{self.k}/{self.version}"
+
+    def __call__(self, ranking: Sequence[str], grades: Mapping[str, int]) -> float | None:
+        """As :class:`Ndcg`."""
+        relevant = {found for found, grade in grades.items() if grade > 0}
+        return len(relevant.intersection(ranking[: self.k])) / len(relevant) if relevant else None
+
+
+def _gain(grades: Sequence[int]) -> float:
+    return math.fsum(grade / math.log2(rank + 1) for rank, grade in enumerate(grades, 1))
