@@ -18,6 +18,8 @@ from ...errors import InvalidInput
 from ...indexes.checks import as_positive, as_unit_vectors
 from ..ledger import ChunkRepository, CollectionRepository
 from ..ledger.errors import UnknownCollection
+from ..search.bm25 import Bm25Store
+from ..search.candidates import fused
 from ..search.mmr import maximal_marginal_relevance
 from .errors import UnsupportedQuery
 from .reading import chosen_ids, read_nodes
@@ -29,30 +31,22 @@ if TYPE_CHECKING:
 __all__ = ["run_query"]
 
 _TRIES = 10
-_MODES = (VectorStoreQueryMode.DEFAULT, VectorStoreQueryMode.MMR)
+_MODES = VectorStoreQueryMode
+_DENSE = (_MODES.DEFAULT, _MODES.MMR)
+_WORDS = (_MODES.TEXT_SEARCH, _MODES.SPARSE)
+_POOL = 100  # candidates of each index that a fusion looks at, at least
 
 
 def run_query(
-    tersus: Tersus, name: str, model: str | None, query: VectorStoreQuery, **options: Any
+    tersus: Tersus, bm25: Bm25Store, name: str, model: str | None, query: VectorStoreQuery, **options: Any
 ) -> VectorStoreQueryResult:
     """See `TersusVectorStore.query`; ``model`` is the fingerprint of the store's embedding model."""
-    if query.mode not in _MODES:
-        raise UnsupportedQuery(
-            f"the query mode {query.mode.value!r} is not supported",
-            hint="use default or mmr; for BM25 and hybrid search use TersusRetriever",
-        )
-    if query.query_embedding is None:
-        raise InvalidInput(
-            "the query has no embedding", hint="give query_embedding, or ask through a VectorStoreIndex"
-        )
-    width = top_k = as_positive(query.similarity_top_k, "similarity_top_k")
-    if query.mode == VectorStoreQueryMode.MMR:
-        width = _prefetch(top_k, options)
+    top_k, width = _widths(query, options)
     for attempt in range(_TRIES):
         try:
             with tersus.database.session() as session:
                 collection = _checked(session, name, model)
-                vector = as_unit_vectors([query.query_embedding], collection.dimension, "query_embedding")
+                vector = _vector(query, collection)
                 allowed = chosen_ids(
                     session,
                     collection,
@@ -60,22 +54,62 @@ def run_query(
                     doc_ids=query.doc_ids,
                     filters=query.filters,
                 )
-            index = tersus.store.open(name)[1]
+            results = []
+            if vector is not None:
+                index = tersus.store.open(name)[1]
+                results.append(index.search(vector, min(width, max(len(index), 1)), allowed=allowed))
+            if query.mode not in _DENSE:
+                sparse = max(width, query.sparse_top_k or 0)
+                results.append(bm25.search(name, [query.query_str or ""], sparse, allowed=allowed))
         except UnknownCollection:  # nothing was added yet, or it was deleted just now
             return _result({}, {})
-        found = index.search(vector, min(width, max(len(index), 1)), allowed=allowed)
-        pairs = zip(found.ids[0].tolist(), found.scores[0].tolist(), strict=True)
-        scores = {chunk_id: score for chunk_id, score in pairs if chunk_id >= 0}
+        wanted = width if query.mode == _MODES.MMR else top_k
+        scores = dict(list(fused(results)[0].items())[:wanted])
         with tersus.database.session() as session:
             nodes = read_nodes(session, list(scores))
             # What was deleted between search and reading is searched for anew, and is never served stale.
             if len(nodes) < len(scores) and attempt < _TRIES - 1:
                 continue
-            if query.mode == VectorStoreQueryMode.MMR:
+            if query.mode == _MODES.MMR and vector is not None:
                 chosen = _diverse(session, collection, vector[0], list(nodes), top_k, query, options)
                 nodes = {chunk_id: nodes[chunk_id] for chunk_id in chosen}
         break
     return _result(nodes, scores)
+
+
+def _widths(query: VectorStoreQuery, options: dict[str, Any]) -> tuple[int, int]:
+    """How many nodes are wanted, and how many candidates; refuses what cannot be asked."""
+    if query.mode not in (*_DENSE, *_WORDS, _MODES.HYBRID):
+        raise UnsupportedQuery(
+            f"the query mode {query.mode.value!r} is not supported",
+            hint="use default, mmr, text_search, sparse or hybrid",
+        )
+    if query.alpha is not None and query.mode == _MODES.HYBRID:
+        raise UnsupportedQuery(
+            "alpha weighs scores, and hybrid here fuses ranks", hint="leave alpha out, or use another mode"
+        )
+    if query.mode not in _DENSE and not (query.query_str or "").strip():
+        raise InvalidInput("the query has no words", hint="give query_str, or use the mode default")
+    top_k = as_positive(query.similarity_top_k, "similarity_top_k")
+    if query.mode == _MODES.MMR:
+        return top_k, _prefetch(top_k, options)
+    if query.mode == _MODES.HYBRID:
+        top_k = as_positive(query.hybrid_top_k or top_k, "hybrid_top_k")
+        return top_k, max(_POOL, 4 * top_k, query.similarity_top_k)
+    if query.mode in _WORDS and query.sparse_top_k is not None:
+        top_k = as_positive(query.sparse_top_k, "sparse_top_k")
+    return top_k, top_k
+
+
+def _vector(query: VectorStoreQuery, collection: Collection) -> NDArray[np.float32] | None:
+    """The query's embedding, length 1, shape ``(1, dimension)``; None where only words count."""
+    if query.mode in _WORDS:
+        return None
+    if query.query_embedding is None:
+        raise InvalidInput(
+            "the query has no embedding", hint="give query_embedding, or ask through a VectorStoreIndex"
+        )
+    return as_unit_vectors([query.query_embedding], collection.dimension, "query_embedding")
 
 
 def _checked(session: Session, name: str, model: str | None) -> Collection:

@@ -24,6 +24,7 @@ from ..embedding import embedding_fingerprint
 from ..ledger import CollectionRepository, DocumentRepository
 from ..ledger.new_node import document_key
 from ..ledger.nodes import NodeRepository
+from ..search.bm25 import Bm25Store
 from .nodes import new_nodes
 from .query import run_query
 from .reading import chosen_ids, ids_of_nodes, read_nodes
@@ -63,6 +64,7 @@ class TersusVectorStore(BasePydanticVectorStore):
 
     _tersus: Tersus = PrivateAttr()
     _model: str | None = PrivateAttr()
+    _bm25: Bm25Store | None = PrivateAttr(default=None)
 
     def __init__(
         self,
@@ -152,17 +154,21 @@ class TersusVectorStore(BasePydanticVectorStore):
     def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
         """The nodes nearest to the query's embedding, best first, with their cosines.
 
-        Mode ``default``, or ``mmr`` (maximal marginal relevance: ``mmr_threshold`` 1 is relevance alone, 0
-        variety alone, 0.5 if not given; chosen among ``mmr_prefetch_factor``, 4, times as many nodes).
+        Mode ``default``; ``mmr`` (maximal marginal relevance: ``mmr_threshold`` 1 is relevance alone, 0
+        variety alone, 0.5 if not given; chosen among ``mmr_prefetch_factor``, 4, times as many nodes);
+        ``text_search`` or ``sparse`` (BM25 over title and text; similarities are BM25 scores); ``hybrid``
+        (default and BM25 by reciprocal rank fusion; similarities are sums of reciprocal ranks).
         An empty list of ``node_ids`` restricts nothing, as VectorStoreIndex wants it; an empty list of
         ``doc_ids`` finds nothing.
 
         Raises:
-            UnsupportedQuery: another mode.
-            InvalidInput: no embedding, one of another dimension, with NaN or only zeros.
+            UnsupportedQuery: another mode, or ``alpha`` with ``hybrid``.
+            InvalidInput: no words where they count; no embedding, one of another dimension, with NaN or
+                only zeros.
             CollectionMismatch: the collection was made with another embedding model.
         """
-        return run_query(self._tersus, self.collection, self._model, query, **kwargs)
+        bm25 = self._bm25 = self._bm25 or Bm25Store(self._tersus.database)
+        return run_query(self._tersus, bm25, self.collection, self._model, query, **kwargs)
 
     def persist(self, persist_path: str = "", fs: Any = None) -> None:  # noqa: ARG002
         """Write the index's snapshot beside the database, which holds all nodes already.

@@ -193,7 +193,7 @@ def test_queries_that_cannot_be_answered_say_so(store: TersusVectorStore) -> Non
     for top_k in (0, -1, 1.5):
         with pytest.raises(InvalidInput, match="similarity_top_k"):
             ask(store, right, top_k)  # type: ignore[arg-type]
-    for mode in ("hybrid", "sparse", "text_search", "semantic_hybrid", "svm"):
+    for mode in ("semantic_hybrid", "svm", "logistic_regression", "linear_regression"):
         from llama_index.core.vector_stores.types import VectorStoreQueryMode
 
         with pytest.raises(UnsupportedQuery, match=f"'{mode}' is not supported"):
