@@ -12,6 +12,7 @@ from tersus.eval.data_files import DataDamaged, DataMissing
 from tersus.eval.retrieval.bench import main, report
 from tersus.eval.retrieval.judged import read_judged
 from tersus.eval.retrieval.measure import Measured
+from tersus.rag.search.options import MODES
 
 DOCUMENTS = {
     "1": ("Rust", "Iron rusts in wet air. Zinc keeps iron from rusting."),
@@ -85,11 +86,9 @@ def test_the_bench_measures_all_modes_and_goes_on_in_a_home_that_it_kept(
 
 def test_the_target_needs_hybrid_above_both_alone() -> None:
     def found(dense: float, bm25: float, hybrid: float) -> Any:
-        rows = [
-            Measured(mode, (value, value), (1.0, 1.0), 0.1)
-            for mode, value in (("dense", dense), ("bm25", bm25), ("hybrid", hybrid))
-        ]
-        return report(rows, (2, 2), "minilm")  # type: ignore[arg-type]
+        values = zip(MODES, (dense, bm25, hybrid), strict=True)
+        rows = [Measured(mode, (value, value), (1.0, 1.0), 0.1) for mode, value in values]
+        return report(rows, (2, 2), "minilm")
 
     assert found(0.6, 0.65, 0.7)["target"]["met"]
     assert not found(0.6, 0.7, 0.7)["target"]["met"]

@@ -166,7 +166,12 @@ def test_many_questions_at_once_are_answered_as_one_by_one_from_one_search(
     searches: list[int] = []
     _, index = source._store.open("corpus")
     search = index.search
-    monkeypatch.setattr(index, "search", lambda q, *a, **o: searches.append(len(q)) or search(q, *a, **o))
+
+    def counted(queries: Any, *arguments: Any, **options: Any) -> Any:
+        searches.append(len(queries))
+        return search(queries, *arguments, **options)
+
+    monkeypatch.setattr(index, "search", counted)
     options = [
         SearchOptions(), SearchOptions(mode="hybrid", mmr=0.5),
         SearchOptions(mode="hybrid", min_score=0.1, window=1),
@@ -212,9 +217,10 @@ def test_impossible_options_are_refused(options: dict[str, Any]) -> None:
 
 def test_filters_are_json_or_parts_and_nothing_else(database: Database, tmp_path: Path) -> None:
     assert SearchOptions(filter={"field": "a", "equals": 1}) == SearchOptions(filter=Equals("a", 1))
-    for wrong in ([], "a=1", 7, {"a": 1}):
+    wrong: list[Any] = [[], "a=1", 7, {"a": 1}]
+    for one in wrong:
         with pytest.raises(InvalidFilter):
-            SearchOptions(filter=wrong)  # type: ignore[arg-type]
+            SearchOptions(filter=one)
     fill(database)
     source = retriever(database, tmp_path)
     for top_k in (0, -1, True, 1.5):
