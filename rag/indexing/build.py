@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from ...indexes import Index, create_index
 from ...indexes.kmeans import sample_size, suggest_k
-from ..clusters.level import ensure_clusters
+from ..clusters import build_clusters, ensure_clusters
 from ..clusters.stored import load_centroids
 from ..ledger import ChunkRepository, CollectionRepository, Database
+from ..ledger.clusterings import ClusteringRepository
 from ..ledger.tables import Collection
 from .choice import IndexSettings
 
@@ -31,9 +32,10 @@ def build_index(
 ) -> tuple[Collection, Index]:
     """An index of the kind that fits the collection, with all that SQL holds at one moment.
 
-    The lists of a kind that has them are the collection's clusters, which are built where there are none.
-    Where somebody chose a number of clusters that is no number of lists, the index learns lists of its own.
-    ``advance`` is told how many vectors are in, and of how many.
+    The lists of a kind that has them are the collection's clusters, built where there are none, and anew
+    where their number came from a size that the collection has outgrown. Where somebody chose a number
+    that is no number of lists, the clusters stay and the index learns lists of its own. ``advance`` is told
+    how many vectors are in, and of how many.
 
     Returns:
         The collection as it was at that moment, and the index.
@@ -48,7 +50,7 @@ def build_index(
     kind = settings.kind(collection.index_kind, count, collection.dimension)
     index = create_index(kind, collection.dimension, **settings.options.get(kind, {}))
     if index.clustered and count:
-        ensure_clusters(database, name)
+        _fit_clusters(database, name, count)
     with database.session() as session:
         now = CollectionRepository(session).require(name)
         repository = ChunkRepository(session)
@@ -64,10 +66,24 @@ def build_index(
     return now, index
 
 
+def _fit_clusters(database: Database, name: str, count: int) -> None:
+    with database.session() as session:
+        found = ClusteringRepository(session).get(CollectionRepository(session).require(name))
+    if found is not None and found.k == suggest_k(found.size) and not _fits(found.k, count):
+        build_clusters(database, name)
+    else:
+        ensure_clusters(database, name)
+
+
+def _fits(lists: int, count: int) -> bool:
+    """Whether this is about as many lists as ``count`` vectors need."""
+    return suggest_k(count) / 2 <= lists <= suggest_k(count) * 2
+
+
 def _lists(session: Session, collection: Collection, count: int) -> NDArray[np.float32] | None:
-    """The clusters' centroids, if there are about as many as ``count`` vectors need lists."""
-    centroids, wanted = load_centroids(session, collection), suggest_k(count)
-    return centroids if centroids is not None and wanted / 2 <= len(centroids) <= wanted * 2 else None
+    """The clusters' centroids, if there are about as many as ``count`` vectors need."""
+    centroids = load_centroids(session, collection)
+    return centroids if centroids is not None and _fits(len(centroids), count) else None
 
 
 def _sample(

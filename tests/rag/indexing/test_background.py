@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from tersus.indexes import Index, load_snapshot
 from tersus.indexes.ann import AnnIndex
+from tersus.indexes.kmeans import suggest_k
+from tersus.rag.clusters import build_clusters, clusters_of, load_centroids
 from tersus.rag.index_store import IndexStore
 from tersus.rag.indexing.build import build_index
 from tersus.rag.indexing.choice import IndexSettings
@@ -185,8 +187,6 @@ def test_a_kind_that_was_asked_for_is_built_and_its_lists_are_the_clusters(
     status = store.status("corpus")
     assert (status.current, status.kind, status.outgrown) == (True, kind, None)
     if kind.startswith("ivf"):
-        from tersus.rag.clusters.stored import clusters_of, load_centroids
-
         with database.session() as session:
             centroids = load_centroids(session, collection)
             assert centroids is not None
@@ -195,6 +195,34 @@ def test_a_kind_that_was_asked_for_is_built_and_its_lists_are_the_clusters(
             assert (
                 clusters_of(session, collection, ids).tolist() == (vectors @ centroids.T).argmax(1).tolist()
             )
+
+
+def test_clusters_follow_a_collection_that_grows_unless_somebody_chose_their_number(
+    database: Database, folder: Path
+) -> None:
+    grow(database, 0, 10)
+    with database.session(write=True) as session:
+        repository = CollectionRepository(session)
+        repository.set_index_kind(repository.require("corpus"), "ivf-flat")
+    store = IndexStore(folder, database, SETTINGS)
+    store.rebuild("corpus")
+    grow(database, 10, 200)
+    store.rebuild("corpus")
+    assert lists(store) == clusters(database) == suggest_k(1000)
+    build_clusters(database, "corpus", 3)
+    store.rebuild("corpus")
+    assert clusters(database) == 3
+    assert lists(store) == 1000 // 39  # the index learned its own
+
+
+def lists(store: IndexStore) -> int:
+    return len(store.open("corpus")[1].centroids)  # type: ignore[attr-defined]
+
+
+def clusters(database: Database) -> int:
+    with database.session() as session:
+        centroids = load_centroids(session, CollectionRepository(session).require("corpus"))
+    return 0 if centroids is None else len(centroids)
 
 
 def test_a_few_chunks_in_a_kind_with_lists_are_searched_exactly(database: Database, folder: Path) -> None:
