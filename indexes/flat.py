@@ -140,11 +140,15 @@ class FlatIndex(GpuIndex):
         stored, ids = self._stored(), self._rows.by_row[rows]
         scores = np.empty(rows.shape, dtype=np.float32)
         wide = max(1, _CELLS // self._dimension)
-        for number, query in enumerate(queries.astype(np.float64)):
+        step = max(1, wide // max(1, rows.shape[1]))
+        for first in range(0, len(queries), step):
+            asked = slice(first, first + step)
+            exact = queries[asked].astype(np.float64)
             for start in range(0, rows.shape[1], wide):
-                some = stored[rows[number, start : start + wide]].astype(np.float64)
+                some = slice(start, start + wide)
+                near = stored[rows[asked, some]].astype(np.float64)
                 # einsum sums each row in the same way; a matrix product may not, and equal rows must tie.
-                scores[number, start : start + wide] = np.einsum("ij,j->i", some, query)
+                scores[asked, some] = np.einsum("qij,qj->qi", near, exact)
         order = np.lexsort((ids, -scores), axis=1)[:, :k]
         return np.take_along_axis(ids, order, axis=1), np.take_along_axis(scores, order, axis=1)
 

@@ -6,6 +6,7 @@ import multiprocessing
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -64,8 +65,10 @@ def apart(work: Callable[..., Any], *given: Any, tell: Tell, limit: float) -> An
 
 def _inside(pipe: Connection, work: Callable[..., Any], given: tuple[Any, ...]) -> None:
     try:
-        pipe.send(("done", work(lambda stage: pipe.send(("stage", stage)), *given)))
+        said = ("done", work(lambda stage: pipe.send(("stage", stage)), *given))
     except TersusError as error:
-        pipe.send(("failed", f"[{error.code}] {error}"))
+        said = ("failed", f"[{error.code}] {error}")
     except Exception:  # noqa: BLE001 - whatever it was, the parent tells it
-        pipe.send(("failed", traceback.format_exc()))
+        said = ("failed", traceback.format_exc())
+    with suppress(BrokenPipeError):  # the parent is gone: there is nobody to tell
+        pipe.send(said)

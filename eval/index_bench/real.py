@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...compressors.segment import split
-from ...rag.embedding import embed_texts, load_embedding
 from ..data_files import DataMissing, data_folder
 
 __all__ = ["embedded", "sentences"]
@@ -51,6 +50,8 @@ def embedded(
     """
     if path.is_file() and len(kept := np.load(path, mmap_mode="r")) == len(texts):
         return np.asarray(kept)
+    from ...rag.embedding import embed_texts, load_embedding  # slow, and each process would pay for it
+
     embedding = load_embedding(model)
     rows = []
     for start in range(0, len(texts), _STEP):

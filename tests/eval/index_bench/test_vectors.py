@@ -14,7 +14,7 @@ from tersus.eval.index_bench.vectors import Clustered
 
 
 def profile(vectors: NDArray[np.float32], queries: NDArray[np.float32]) -> dict[str, float]:
-    """Cosines of random pairs and of neighbours, and the local intrinsic dimension (Levina & Bickel, 2004)."""
+    """Cosines of random pairs and neighbours, and the local intrinsic dimension (Levina & Bickel, 2004)."""
     cosines = queries @ vectors.T
     nearest = np.sort(cosines, axis=1)[:, ::-1][:, :100]
     distances = np.sqrt(np.maximum(2 - 2 * nearest, 1e-9))
