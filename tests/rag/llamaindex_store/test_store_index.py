@@ -135,7 +135,7 @@ def test_a_query_engine_compresses_what_the_store_finds(store: TersusVectorStore
     for document in documents():
         index.insert(document)
     engine = index.as_query_engine(
-        llm=MockLLM(), similarity_top_k=3, node_postprocessors=[TersusPostprocessor(ratio=0.6)]
+        llm=MockLLM(), similarity_top_k=3, node_postprocessors=[TersusPostprocessor(ratio=0.6, timeout=120)]
     )
     response = engine.query("What keeps iron from rusting?")
     assert response.source_nodes

@@ -106,7 +106,7 @@ def test_a_query_engine_answers_from_what_the_compressor_keeps(corpus: Tersus) -
     engine = RetrieverQueryEngine.from_args(
         TersusRetriever("corpus", tersus=corpus, top_k=2),
         llm=MockLLM(),
-        node_postprocessors=[TersusPostprocessor(ratio=0.6)],
+        node_postprocessors=[TersusPostprocessor(ratio=0.6, timeout=120)],
     )
     response = engine.query(QUESTION)
     assert response.source_nodes[0].node.ref_doc_id == "rust"
