@@ -28,9 +28,7 @@ def chunk_fields(
     where neither has it, and ``document_id``, which is None where a node names no document.
     """
     statement = (
-        select(
-            Chunk.id, Chunk.meta, Document.meta, Document.title, Document.external_id, Document.media_type
-        )
+        select(Chunk.id, Chunk.meta, Document.meta, Document.title, Document.external_id, Document.media_type)
         .join(Document, Document.id == Chunk.document_id)
         .where(Chunk.collection_id == collection.id)
     )
