@@ -18,14 +18,14 @@ def bytes_a_vector(kind: str, dimension: int) -> float:
     """About how much memory a vector takes in a built-in kind with its default options, in bytes.
 
     float32 components for ``flat``, ``hnsw`` and ``ivf-flat``, one byte each for ``ivf-sq8``; for ``ivf-pq``
-    a byte for eight components and half a byte for each; for ``hnsw`` 32 edges on the lowest level.
+    a byte for eight components and six bits for each; for ``hnsw`` 32 edges on the lowest level.
     """
     parts = {
         "flat": 4 * dimension,
         "hnsw": 4 * dimension + 4 * 32 + 20,
         "ivf-flat": 4 * dimension,
         "ivf-sq8": dimension,
-        "ivf-pq": dimension / 8 + dimension / 2,
+        "ivf-pq": dimension / 8 + 6 / 8 * dimension,
     }
     return parts[kind] + _IDS
 

@@ -29,14 +29,14 @@ class IvfPqOptions(IvfOptions):
     many are compared again."""
 
     code_bytes: int = 0
-    refine_bits: int = 4
+    refine_bits: int = 6
     candidates: int = 10
 
 
 class IvfPqIndex(IvfIndex):
     """Product quantisation (Jégou et al., 2011) with refinement, by FAISS (``IndexIVFPQ``, ``IndexRefine``).
 
-    Memory: code_bytes + dimension x refine_bits / 8 + 26 bytes a vector (384 dimensions: 266).
+    Memory: code_bytes + dimension x refine_bits / 8 + 26 bytes a vector (384 dimensions: 362).
     """
 
     kind = "ivf-pq"
