@@ -230,8 +230,9 @@ class AnnIndex(FlatIndex):
         if share * len(self._rows) <= self.few:
             rows, scores = self._exhaustive(queries, k, selector)
         else:
-            effort = min(round(self._effort / share), self._efforts()[-1])
-            effort = max(effort, self._effort)
+            effort = self._effort
+            if share < 1:
+                effort = max(effort, min(round(effort / share), self._efforts()[-1]))
             if self._gpu is None or allowed is not None:
                 rows, scores = self._find(queries, k, selector, effort)
             else:
