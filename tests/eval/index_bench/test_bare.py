@@ -80,7 +80,7 @@ def test_the_exact_search_finds_the_true_neighbours() -> None:
                 "rows in lists": 8 * COUNT,
                 "centroids": 64 * LISTS,
                 "codebooks": 256 * 64,
-                "finer codes": 8 * COUNT,
+                "finer codes": 12 * COUNT,  # six bits a component
             },
         ),
     ],
