@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from .checks import as_positive
 
-__all__ = ["AUTO", "bytes_a_vector", "choose_kind"]
+__all__ = ["APPROXIMATE", "AUTO", "bytes_a_vector", "choose_kind"]
 
 AUTO = "auto"
 """In the place of a kind: the one that fits, and another one once the collection has outgrown it."""
+
+APPROXIMATE = ("hnsw", "ivf-flat", "ivf-sq8", "ivf-pq")
+"""The built-in kinds that are best given all vectors at once, for what they learn from them."""
 
 _FLAT_UPTO = 20_000  # vectors: comparing all of them takes some milliseconds
 _GRAPH_UPTO = 2_000_000  # building a graph takes longest of all
@@ -42,8 +45,7 @@ def choose_kind(count: int, dimension: int, memory: int | None = None) -> str:
     as_positive(dimension, "dimension")
     if count <= _FLAT_UPTO:
         return "flat"
-    kinds = ("hnsw", "ivf-flat", "ivf-sq8") if count <= _GRAPH_UPTO else ("ivf-flat", "ivf-sq8")
-    for kind in kinds:
+    for kind in APPROXIMATE[count > _GRAPH_UPTO : -1]:
         if memory is None or count * bytes_a_vector(kind, dimension) <= memory:
             return kind
-    return "ivf-pq"
+    return APPROXIMATE[-1]

@@ -66,8 +66,16 @@ class Tersus:
     def store(self) -> IndexStore:
         """The collections' indexes."""
         from .index_store import IndexStore
+        from .indexing.choice import IndexSettings, half_of_memory
 
-        return IndexStore(self.settings.index_folder, self.database)
+        settings = self.settings
+        indexes = IndexSettings(
+            memory=settings.index_memory_mb * 2**20 if settings.index_memory_mb else half_of_memory(),
+            options=settings.indexes,
+            device=settings.index_device,
+            gpu_memory=settings.index_gpu_memory_mb,
+        )
+        return IndexStore(settings.index_folder, self.database, indexes)
 
     @cached_property
     def embedding(self) -> BaseEmbedding:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
 from ..errors import TersusError
 from ..indexes import Index, create_index, load_snapshot
 from .indexing.build import build_index
@@ -164,18 +166,22 @@ class IndexStore:
             collection = CollectionRepository(session).require(name)
             entry = self._entry(collection)
             known = entry.level
-            index = known[0] if known else self._load(collection, warn)
+            index = known[0] if known else self._disk.load(collection, warn=warn)
+            if index is None:
+                index = self._first(session, collection)
+            if known is None:
+                self._settings.place(index)
             if known is None or known[1] != collection.sequence:
                 bring_level(session, collection, index, whole=known is None or known[1] > collection.sequence)
                 entry.level = (index, collection.sequence)
             return collection, index
 
-    def _load(self, collection: Collection, warn: bool) -> Index:
-        """The snapshot, or an empty index where there is none to trust."""
-        index = self._disk.load(collection, warn=warn)
-        if index is not None:
-            return index
-        kind = self._settings.kind(collection.index_kind, 0, collection.dimension)
+    def _first(self, session: Session, collection: Collection) -> Index:
+        """An index to start with where there is no snapshot to trust."""
+        count = ChunkRepository(session).count(collection)
+        kind = self._settings.first(collection.index_kind, count, collection.dimension)
+        if kind is None:
+            return build_index(self._database, collection.name, self._settings)[1]
         return create_index(kind, collection.dimension, **self._settings.options.get(kind, {}))
 
     def _save(self, name: str, *, anyway: bool) -> Path:
@@ -193,20 +199,22 @@ class IndexStore:
         with entry.lock, self._database.session() as session:
             collection = CollectionRepository(session).require(name)
             bring_level(session, collection, index, whole=True)
+            self._settings.place(index)
             entry.level = (index, collection.sequence)
 
     def _consider(self, entry: _Entry, collection: Collection, index: Index) -> None:
         """Begin to build a better index in the background, where there is a reason to."""
         why = self._settings.outgrown(collection.index_kind, index)
-        if why is None or entry.builder is not None or time.monotonic() < entry.not_before:
+        if why is None:
             return
+        builder = threading.Thread(
+            target=self._build_beside, args=(entry, collection, why), name="tersus-index", daemon=True
+        )
         with self._lock:
-            if entry.builder is not None:
+            if entry.builder is not None or time.monotonic() < entry.not_before:
                 return
-            entry.builder = threading.Thread(
-                target=self._build_beside, args=(entry, collection, why), name="tersus-index", daemon=True
-            )
-        entry.builder.start()
+            entry.builder = builder
+        builder.start()
 
     def _build_beside(self, entry: _Entry, collection: Collection, why: str) -> None:
         try:
@@ -231,5 +239,6 @@ class IndexStore:
         with entry.lock, self._database.session() as session:
             now = CollectionRepository(session).require(collection.name)
             bring_level(session, now, index, whole=True)
+            self._settings.place(index)
             entry.level = (index, now.sequence)
         return True

@@ -61,6 +61,10 @@ class Settings(BaseSettings):
     """Where indexes search: ``auto`` is a GPU where FAISS sees one, otherwise the CPU."""
     index_gpu_memory_mb: Annotated[int, Field(ge=0)] = 0
     """Most of a GPU's memory that one index may take, in MiB; 0: what there is."""
+    index_memory_mb: Annotated[int, Field(ge=1)] | None = None
+    """What one index may take where its kind is ``auto``, in MiB; half of the machine's memory by default."""
+    indexes: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Options of index kinds by name: ``[indexes.hnsw]`` with ``neighbours = 32`` in ``tersus.toml``."""
     compressor: str = "exit"
     compressors: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Options of compressors by name: ``[compressors.exit]`` with ``model = "DIR"`` in ``tersus.toml``."""

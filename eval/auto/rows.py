@@ -22,6 +22,7 @@ CHOICES = (
     Choice("exit"),
     *(Choice("exit", ratio) for ratio in (0.1, 0.15, 0.25, 0.35, 0.5)),
     *(Choice("similarity", ratio) for ratio in (0.1, 0.25, 0.5)),
+    Choice("none"),
 )
 
 

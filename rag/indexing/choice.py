@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...indexes import Index
-from ...indexes.choose import AUTO, choose_kind
+from ...indexes.choose import APPROXIMATE, AUTO, bytes_a_vector, choose_kind
+from ...indexes.device import use_device
 
 __all__ = ["IndexSettings", "half_of_memory"]
 
@@ -27,16 +28,36 @@ class IndexSettings:
 
     memory: bytes that one index may take where the kind is ``auto``; half of the machine's by default.
     options: of each kind, as its constructor takes them.
+    device: where indexes are searched: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    gpu_memory: MiB of a card that one index may take; 0 for what it has.
     background: whether one that is outgrown is built anew beside the searches, without being asked.
     """
 
     memory: int | None = field(default_factory=half_of_memory)
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    device: str = "auto"
+    gpu_memory: int = 0
     background: bool = True
+
+    def place(self, index: Index) -> None:
+        """Let the index search on the device; anything that a card cannot do the CPU does."""
+        use_device(index, self.device, gpu_memory_mb=self.gpu_memory)
 
     def kind(self, asked: str, count: int, dimension: int) -> str:
         """The kind for a new index of ``count`` vectors where the collection asks for ``asked``."""
         return choose_kind(count, dimension, self.memory) if asked == AUTO else asked
+
+    def first(self, asked: str, count: int, dimension: int) -> str | None:
+        """The kind to start with where there is no snapshot and ``count`` vectors wait.
+
+        It takes them at once and finds them exactly, until a better one is built; None where that does not
+        fit the memory. What is not built in is taken at its word: nobody here knows what it is good for.
+        """
+        if asked not in (AUTO, *APPROXIMATE):
+            return asked
+        if self.memory is not None and count * bytes_a_vector("flat", dimension) > self.memory:
+            return None
+        return "flat"
 
     def outgrown(self, asked: str, index: Index) -> str | None:
         """Why the index should be built anew, if it should.

@@ -19,7 +19,6 @@ from ...indexes import (
     read_snapshot_info,
     save_snapshot,
 )
-from ...indexes.choose import AUTO
 from ..ledger.tables import Collection
 
 __all__ = ["IndexDisk", "mismatch"]
@@ -119,11 +118,9 @@ class IndexDisk:
 
 
 def mismatch(collection: Collection, info: SnapshotInfo) -> str | None:
-    """Why a snapshot is not the collection's, if it is not."""
+    """Why a snapshot is not the collection's, if it is not; one of another kind than it asks for still is."""
     if info.embedding_model != collection.embedding_model or info.dimension != collection.dimension:
         return f"it holds vectors of {info.embedding_model}, the collection of {collection.embedding_model}"
-    if collection.index_kind not in (info.kind, AUTO):
-        return f"it is of kind {info.kind}, the collection wants {collection.index_kind}"
     if info.sequence > collection.sequence:
         return "it is newer than the database (restored from a backup?)"
     return None

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 from tersus.compressors import Budget
+from tersus.errors import InvalidInput
 from tersus.rag import Tersus
 from tersus.rag.ingest.readers import ParsedDocument
-from tersus.rag.ledger import Database, schema
+from tersus.rag.ledger import CollectionRepository, Database, schema
 from tersus.rag.ledger.errors import SchemaMissing
 from tersus.rag.ledger.savings import savings
 from tersus.rag.settings import load_settings
@@ -94,3 +95,22 @@ def test_the_context_alone_needs_no_language_model(tmp_path: Path, monkeypatch: 
         result = tersus.query(QUESTION, "corpus", compressor=FirstSentence(), context_only=True)
         assert (result.answer, result.tokenizer) == (None, "cl100k")
         assert fakes.only_row(tersus.database).kind == "compress"
+
+
+def test_indexes_are_made_as_the_settings_say(tmp_path: Path) -> None:
+    options = {"hnsw": {"train_at": 5, "neighbours": 8}}
+    with app(tmp_path, indexes=options, index_memory_mb=7, index_device="cpu") as tersus:
+        tersus.ingester.ingest_documents(documents(), "corpus")
+        with tersus.database.session(write=True) as session:
+            repository = CollectionRepository(session)
+            repository.set_index_kind(repository.require("corpus"), "hnsw")
+        tersus.store.rebuild("corpus")
+        index = tersus.store.open("corpus")[1]
+        assert index.kind == "hnsw"
+        assert index.options["neighbours"] == 8
+        assert tersus.store._settings.memory == 7 * 2**20
+    with (
+        app(tmp_path, indexes={"hnsw": {"colour": 1}}) as tersus,
+        pytest.raises(InvalidInput, match="colour"),
+    ):
+        tersus.store.rebuild("corpus")

@@ -98,6 +98,15 @@ def test_an_index_is_outgrown_at_twice_the_limit_and_not_before(monkeypatch: pyt
     assert settings.outgrown("auto", graph) is not None
 
 
+def test_the_first_index_is_exact_where_it_fits_and_a_plug_in_is_taken_at_its_word() -> None:
+    settings = IndexSettings(memory=10**6)
+    assert settings.first("auto", 600, 384) == "flat"
+    assert settings.first("hnsw", 600, 384) == "flat"
+    assert settings.first("ivf-pq", 700, 384) is None
+    assert settings.first("milvus", 700, 384) == "milvus"
+    assert IndexSettings(memory=None).first("ivf-pq", 10**9, 384) == "flat"
+
+
 def test_half_of_the_memory_is_known_here() -> None:
     memory = half_of_memory()
     assert memory is None or memory > 1 << 27
