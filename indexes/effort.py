@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 __all__ = ["least_effort", "recall"]
 
+_CLOSE = 0.005
+
 
 def recall(found: NDArray[np.int64], true: NDArray[np.int64]) -> float:
     """The mean share of the true neighbours ``[n, k]`` among those found ``[n, m]``; -1 is none."""
@@ -25,13 +27,24 @@ def least_effort(
 ) -> int:
     """The least of the ascending ``efforts`` whose ids ``search(effort)`` reach the recall ``wanted``.
 
-    By bisection, since recall hardly falls with more effort; the largest where none reaches it.
+    By bisection, since recall hardly falls with more effort. Where none reaches it, codes lose what no effort
+    finds again: then the least that comes within half a point of the largest's recall.
     """
-    low, high = 0, len(efforts) - 1
-    while low < high:
-        middle = (low + high) // 2
-        if recall(search(efforts[middle]), true) >= wanted:
-            high = middle
-        else:
-            low = middle + 1
-    return efforts[low]
+    reached: dict[int, float] = {}
+
+    def least(bound: float) -> int:
+        low, high = 0, len(efforts) - 1
+        while low < high:
+            middle = (low + high) // 2
+            if middle not in reached:
+                reached[middle] = recall(search(efforts[middle]), true)
+            if reached[middle] >= bound:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    found, last = least(wanted), len(efforts) - 1
+    if found == last and last and (most := recall(search(efforts[last]), true)) < wanted:
+        found = least(most - _CLOSE)
+    return efforts[found]

@@ -26,12 +26,11 @@ _LEAST = 256  # vectors that codebooks of 256 entries are learned from, at least
 class IvfPqOptions(IvfOptions):
     """code_bytes: of a product code, a divisor of the dimension; 0: about a byte for eight components.
     refine_bits: of each component's finer code, 4, 6 or 8. candidates: for each neighbour asked for, how
-    many are compared again. recall: more than of other kinds, for finer codes lose some neighbours, too."""
+    many are compared again."""
 
-    recall: float = 0.99
     code_bytes: int = 0
     refine_bits: int = 6
-    candidates: int = 10
+    candidates: int = 40
 
 
 class IvfPqIndex(IvfIndex):
