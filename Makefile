@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PACKAGES := errors compressors indexes rag eval service migrations
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types format bench bench-exit bench-exit-llm bench-family lock clean package
+.PHONY: help install demo test lint types format bench bench-exit bench-exit-llm bench-family bench-index lock clean package
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -59,8 +59,11 @@ bench-family: install ## All compressors at 0.1, 0.25, 0.5, then CRAG, frugal an
 	$(BIN)/python -m tersus.eval.frugal.table --limit $(LIMIT)
 	$(BIN)/python -m tersus.eval.gemfilter.speed
 
+bench-index: install ## Index kinds at 10^5 and 10^6 vectors beside bare FAISS and peers (about an hour)
+	$(BIN)/python -m tersus.eval.index_bench
+
 lock: ## Renew requirements.lock from pyproject.toml
-	$(BIN)/python -m piptools compile --quiet --strip-extras --extra dev --no-emit-options --no-emit-index-url --no-emit-find-links --constraint constraints.txt -o requirements.lock pyproject.toml
+	$(BIN)/python -m piptools compile --quiet --strip-extras --extra cpu --extra dev --no-emit-options --no-emit-index-url --no-emit-find-links --constraint constraints.txt -o requirements.lock pyproject.toml
 	@sed -i 's/^\(torch==[0-9.]*\)+cpu/\1/' requirements.lock  # any build of torch will do
 
 package: install ## Build the wheel, install it alone in a clean environment, run it from there

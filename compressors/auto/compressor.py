@@ -42,6 +42,7 @@ class AutoCompressor(Compressor):
 
     name: ClassVar[str] = "auto"
     summary: ClassVar[str] = "Chooses compressor and budget for each question (experimental)"
+    speed: ClassVar[str] = "fast"
     needs_query: ClassVar[bool] = False
 
     def __init__(self, policy: str | os.PathLike[str] | None = None) -> None:
