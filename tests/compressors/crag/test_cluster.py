@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from tersus.compressors.crag import cluster
 from tersus.compressors.crag import cluster as cluster_function
 from tersus.compressors.crag.faiss_kmeans import faiss_kmeans
-from tersus.errors import InvalidInput
+from tersus.errors import InvalidInput, NotInstalled
 
 Vectors = NDArray[np.float32]
 
@@ -198,3 +199,30 @@ def test_no_clusters_and_no_candidates_are_refused() -> None:
         cluster(rows, 0)
     with pytest.raises(InvalidInput, match="number of clusters"):
         cluster(rows, candidates=())
+
+
+def test_without_faiss_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(NotInstalled) as caught:
+        faiss_kmeans(np.eye(4, dtype=np.float32), 2, 0)
+    assert caught.value.hint == "pip install 'tersus[cpu]'"
+
+
+def test_a_card_without_room_leaves_the_work_to_the_processor(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import faiss
+
+    rows = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
+    alone = faiss_kmeans(rows, 3, 0)
+    kmeans = faiss.Kmeans
+
+    def crowded(*values: Any, gpu: bool, **options: Any) -> Any:
+        if gpu:
+            raise RuntimeError("cudaMalloc error out of memory")
+        return kmeans(*values, gpu=False, **options)
+
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
+    monkeypatch.setattr(faiss, "Kmeans", crowded)
+    assert faiss_kmeans(rows, 3, 0).tolist() == alone.tolist()
+    assert "out of memory" in caplog.text
