@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["AnnIndex"]
 
 _TUNED_K = 10
+_TUNED_WITH = 200  # of the vectors, where an index becomes approximate by itself
 _BLOCK = 65_536  # rows moved into the structure at a time
 
 
@@ -45,6 +46,8 @@ class AnnIndex(FlatIndex):
     few: ClassVar[int] = 4096
     """Rows that may be found up to which each of them is compared."""
     gpu_keeps_rows: ClassVar[bool] = True
+    narrow: ClassVar[float] = 0.05
+    """Share of the rows up to which those that a filter lets pass are all compared."""
     score_error: ClassVar[float] = 1e-6
     """What 99% of scores are off from the cosine at most, for embeddings of hundreds of components."""
 
@@ -56,6 +59,9 @@ class AnnIndex(FlatIndex):
         self._effort = self._options.effort or self._default_effort
         self._ann: Any = None
         self._trained_on = 0
+        self.learns_by_itself = True
+        """Whether ``add`` makes the structure, in which searches wait for it; False leaves that to whoever
+        asks :meth:`stale` and builds anew."""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -109,25 +115,28 @@ class AnnIndex(FlatIndex):
         """
         unit = as_unit_vectors(queries, self._dimension, "queries")
         with self._lock.write():
-            if self._ann is None:
-                return
-            self._trim()
-            if self._options.effort or not len(unit) or not len(self._known):
-                return
-            k = min(_TUNED_K, len(self._known))
-            selector, _ = self._selector(None)
-            true, _ = self._exhaustive(unit, k, selector)
-            self._effort = least_effort(
-                lambda effort: self._find(unit, k, selector, effort)[0],
-                true,
-                self._efforts(),
-                self._options.recall,
-            )
+            if self._ann is not None:
+                self._trim()
+                self._tune(unit)
+
+    def _tune(self, queries: NDArray[np.float32]) -> None:
+        if self._options.effort or not len(queries) or not len(self._rows) - self._rows.dead:
+            return
+        k = min(_TUNED_K, len(self._rows) - self._rows.dead)
+        selector, _ = self._selector(None)
+        true, _ = self._exhaustive(queries, k, selector)
+        self._effort = least_effort(
+            lambda effort: self._find(queries, k, selector, effort)[0],
+            true,
+            self._efforts(),
+            self._options.recall,
+        )
 
     def stale(self) -> str | None:
         """Why the index should be built anew, if it should: tombstones, or growth beyond its structure."""
         if self._ann is None:
-            return None
+            late = len(self._known) >= (self._options.train_at or self._train_at)
+            return f"{len(self._known)} vectors are compared one by one" if late else None
         if self._rows.dead > max(1000, 0.25 * len(self._rows)):
             return f"{self._rows.dead} of {len(self._rows)} rows are removed ones"
         if len(self._known) > 4 * max(self._trained_on, 1):
@@ -181,7 +190,7 @@ class AnnIndex(FlatIndex):
             self._append_rows(ids, vectors)
             return
         super()._add(ids, vectors)
-        if len(self._rows) >= (self._options.train_at or self._train_at):
+        if self.learns_by_itself and len(self._rows) >= (self._options.train_at or self._train_at):
             try:
                 self._leave_exact()
             except BaseException:
@@ -200,6 +209,7 @@ class AnnIndex(FlatIndex):
         except BaseException:
             self._ann, self._rows = None, rows
             raise
+        self._tune(stored[:: max(1, len(rows) // _TUNED_WITH)].copy())
         self._trained_on = len(rows)
         self._flat.reset()
 
@@ -207,13 +217,17 @@ class AnnIndex(FlatIndex):
         rows, first = self._rows.added(ids), len(self._rows)
         try:
             self._append(vectors, first)
-        except BaseException:  # what FAISS took before it failed is dead from the start
-            half = self._stored_rows() - first
-            self._rows = self._rows.added(np.full(half, -1, dtype=np.int64), alive=False)
+        except BaseException:
+            self._undo(first)
             raise
         self._rows = rows
         if self._gpu is not None:
             self._gpu.added(ids, vectors)
+
+    def _undo(self, first: int) -> None:
+        """After :meth:`_append` failed: what FAISS took of the rows from ``first`` on was never alive."""
+        half = self._stored_rows() - first
+        self._rows = self._rows.added(np.full(half, -1, dtype=np.int64), alive=False)
 
     def _remove(self, ids: NDArray[np.int64]) -> None:
         if self._ann is None:
@@ -227,16 +241,20 @@ class AnnIndex(FlatIndex):
         if self._ann is None:
             return super()._search(queries, k, allowed)
         selector, share = self._selector(allowed)
-        if share * len(self._rows) <= self.few:
+        # A narrow filter is looked through whole: what it lets pass may lie far from where a search looks.
+        if share * len(self._rows) <= self.few or (selector is not None and share <= self.narrow):
             rows, scores = self._exhaustive(queries, k, selector)
+            return self._rows.named(rows), scores
+        effort = self._effort
+        if share < 1:
+            effort = max(effort, min(round(effort / share), self._efforts()[-1]))
+        if self._gpu is None or allowed is not None:
+            rows, scores = self._find(queries, k, selector, effort)
         else:
-            effort = self._effort
-            if share < 1:
-                effort = max(effort, min(round(effort / share), self._efforts()[-1]))
-            if self._gpu is None or allowed is not None:
-                rows, scores = self._find(queries, k, selector, effort)
-            else:
-                rows, scores = self._find_on_gpu(self._gpu, queries, k, selector, effort)
+            rows, scores = self._find_on_gpu(self._gpu, queries, k, selector, effort)
+        short = (rows < 0).any(axis=1)  # there are k of them, so some were missed
+        if short.any():
+            rows[short], scores[short] = self._exhaustive(queries[short], k, selector)
         return self._rows.named(rows), scores
 
     def gpu_source(self) -> Any:

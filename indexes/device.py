@@ -80,11 +80,11 @@ def use_device(index: Index, device: str, *, gpu_memory_mb: int = 0) -> str:
 
     if isinstance(gpu_memory_mb, bool) or not isinstance(gpu_memory_mb, int) or gpu_memory_mb < 0:
         raise InvalidInput(f"gpu_memory_mb is {gpu_memory_mb!r}", hint="give a whole number from 0")
-    chosen = resolve(device)
-    if not isinstance(index, FlatIndex):
-        if chosen != "cpu" and device != "auto":
+    if not isinstance(index, FlatIndex):  # no FAISS is needed to say so
+        if device not in ("cpu", "auto"):
             log.warning("an index of kind %s knows no GPU: it searches on the CPU", index.kind)
         return "cpu"
+    chosen = resolve(device)
     made = None
     if chosen != "cpu":
         least = _WORTH if device == "auto" else 0

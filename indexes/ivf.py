@@ -94,6 +94,11 @@ class IvfIndex(AnnIndex):
     def _append(self, vectors: NDArray[np.float32], first: int) -> None:
         self._inverted.add_with_ids(vectors, np.arange(first, first + len(vectors)))
 
+    def _undo(self, first: int) -> None:
+        rows = self._faiss.IDSelectorRange(first, np.iinfo(np.int64).max)
+        self._inverted.remove_ids(rows)
+        self._inverted.ntotal = first  # where it failed, FAISS had not counted all that it had taken
+
     def _find(
         self, queries: NDArray[np.float32], k: int, selector: Any, effort: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

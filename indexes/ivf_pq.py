@@ -86,6 +86,11 @@ class IvfPqIndex(IvfIndex):
         super()._append(vectors, first)
         self._ann.ntotal = self._lists.ntotal
 
+    def _undo(self, first: int) -> None:
+        super()._undo(first)
+        self._fine.remove_ids(self._faiss.IDSelectorRange(first, int(self._fine.ntotal)))
+        self._ann.ntotal = first
+
     def _params(self, probes: int, selector: Any) -> Any:
         inner = self._faiss.IVFPQSearchParameters(nprobe=probes, sel=selector)
         return self._faiss.IndexRefineSearchParameters(

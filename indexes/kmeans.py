@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 ROUNDS = 25
 _LEAST_ROWS = 39  # a centroid: with fewer FAISS warns that clusters are not well founded
 _ENOUGH_ROWS = 256  # a centroid: FAISS learns from no more by default
-_MANY_ROWS = 1_000_000  # of all centroids together; beyond, each gets the least
+_MANY_ROWS = 262_144  # of all centroids together; beyond, each gets the least
 _SMALL = 20_000  # up to so many rows, several careful starts cost little
 _STARTS = 3
 _LARGEST_SEED = 2**31 - 1  # FAISS keeps it in 32 bits
@@ -47,7 +47,7 @@ def suggest_k(count: int) -> int:
 
 
 def sample_size(count: int, k: int) -> int:
-    """How many of ``count`` vectors to learn ``k`` centroids from: 256 a centroid, but beyond a million
+    """How many of ``count`` vectors to learn ``k`` centroids from: 256 a centroid, but beyond 262,144
     together only as many as keep 39 a centroid."""
     return min(count, _ENOUGH_ROWS * k, max(_LEAST_ROWS * k, _MANY_ROWS))
 

@@ -35,6 +35,8 @@ class Tersus:
         settings: from the environment and ``tersus.toml`` where not given.
         llm: any LlamaIndex LLM in place of the settings' one.
         embedding: any LlamaIndex embedding in place of the settings' one.
+        background: whether an index that its collection has outgrown is built anew beside the searches; not
+            for a process that answers one question and ends.
     """
 
     def __init__(
@@ -43,7 +45,9 @@ class Tersus:
         *,
         llm: LLM | None = None,
         embedding: BaseEmbedding | None = None,
+        background: bool = True,
     ) -> None:
+        self._background = background
         self.settings = settings or load_settings()
         self._llm = llm
         self._embedding = embedding
@@ -74,6 +78,7 @@ class Tersus:
             options=settings.indexes,
             device=settings.index_device,
             gpu_memory=settings.index_gpu_memory_mb,
+            background=self._background,
         )
         return IndexStore(settings.index_folder, self.database, indexes)
 

@@ -16,7 +16,7 @@ from ..indexes import Index, create_index, load_snapshot
 from .indexing.build import build_index
 from .indexing.choice import IndexSettings
 from .indexing.disk import IndexDisk, mismatch
-from .indexing.level import bring_level
+from .indexing.level import bring_level, diverged
 from .ledger import ChunkRepository, CollectionRepository, Database
 from .ledger.tables import Collection
 
@@ -85,7 +85,7 @@ class IndexStore:
         """
         with self._database.session() as session:
             collection = CollectionRepository(session).require(name)
-        entry = self._entry(collection)
+        entry = self._entry(collection.uid)
         level = entry.level
         if level is None or level[1] != collection.sequence:
             collection, index = self._level(name, warn=True)
@@ -106,9 +106,10 @@ class IndexStore:
     def settle(self, name: str, advance: Callable[[int, int], None] = lambda _done, _total: None) -> Path:
         """As :meth:`save`, but an index that its collection has outgrown is built anew before."""
         collection, index = self._level(name, warn=False)
-        if self._settings.outgrown(collection.index_kind, index):
+        better = self._settings.outgrown(collection.index_kind, index) is not None
+        if better:
             self._build(name, advance)
-        return self._save(name, anyway=False)
+        return self._save(name, anyway=better)
 
     def rebuild(self, name: str, advance: Callable[[int, int], None] = lambda _done, _total: None) -> int:
         """Throw the index away, fill a new one from SQL, save it; returns the number of vectors.
@@ -128,7 +129,8 @@ class IndexStore:
         """
         with self._lock:
             self._entries.pop(collection.uid, None)
-        self._disk.drop(collection)
+        with self._disk.writing(collection):
+            self._disk.drop(collection)
 
     def status(self, name: str) -> IndexStatus:
         """The snapshot on disk against SQL, without repairing anything."""
@@ -154,27 +156,47 @@ class IndexStore:
             builder.join(None if end is None else max(0.0, end - time.monotonic()))
         return not any(builder.is_alive() for builder in builders)
 
-    def _entry(self, collection: Collection) -> _Entry:
+    def _entry(self, uid: str) -> _Entry:
         with self._lock:
-            return self._entries.setdefault(collection.uid, _Entry())
+            return self._entries.setdefault(uid, _Entry())
 
     def _level(self, name: str, *, warn: bool) -> tuple[Collection, Index]:
-        with self._database.session() as session:
-            entry = self._entry(CollectionRepository(session).require(name))
-        # The snapshot of SQL is taken within the lock: a later one never loses to an earlier one.
-        with entry.lock, self._database.session() as session:
-            collection = CollectionRepository(session).require(name)
-            entry = self._entry(collection)
-            known = entry.level
-            index = known[0] if known else self._disk.load(collection, warn=warn)
-            if index is None:
-                index = self._first(session, collection)
-            if known is None:
-                self._settings.place(index)
-            if known is None or known[1] != collection.sequence:
-                bring_level(session, collection, index, whole=known is None or known[1] > collection.sequence)
-                entry.level = (index, collection.sequence)
-            return collection, index
+        while True:
+            with self._database.session() as session:
+                uid = CollectionRepository(session).require(name).uid
+            entry = self._entry(uid)
+            # SQL is read within the lock: a later state never loses to an earlier one.
+            with entry.lock, self._database.session() as session:
+                collection = CollectionRepository(session).require(name)
+                if collection.uid == uid:  # else it was made anew meanwhile
+                    return collection, self._leveled(entry, session, collection, warn=warn)
+
+    def _leveled(self, entry: _Entry, session: Session, collection: Collection, *, warn: bool) -> Index:
+        """The entry's index as this session sees it; within the entry's lock."""
+        index, sequence = entry.level or (self._disk.load(collection, warn=warn), -1)
+        if index is not None and sequence == collection.sequence:
+            return index
+        if index is not None and diverged(session, collection, index):
+            log.warning(
+                "index of %r is rebuilt from SQL: it is of another history of the database "
+                "(restored from a backup?)",
+                collection.name,
+            )
+            index, sequence = None, -1
+        if index is None:
+            index = self._first(session, collection)
+        if sequence < 0:
+            self._settings.place(index)
+        bring_level(session, collection, index, whole=not 0 <= sequence <= collection.sequence)
+        entry.level = (index, collection.sequence)
+        self._forget_deleted(session)
+        return index
+
+    def _forget_deleted(self, session: Session) -> None:
+        there = CollectionRepository(session).uids()
+        with self._lock:
+            for uid in self._entries.keys() - there:
+                del self._entries[uid]
 
     def _first(self, session: Session, collection: Collection) -> Index:
         """An index to start with where there is no snapshot to trust."""
@@ -189,18 +211,28 @@ class IndexStore:
             collection = CollectionRepository(session).require(name)
         with self._disk.writing(collection):
             now, index = self._level(name, warn=False)  # a new collection has no snapshot yet
-            return self._disk.save(index, now, anyway=anyway)
+            path = self._disk.save(index, now, anyway=anyway)
+            with self._database.session() as session:
+                there = now.uid in CollectionRepository(session).uids()
+            if not there:  # deleted meanwhile, and what was deleted must not stay on disk
+                self._disk.drop(now)
+            return path
 
     def _build(self, name: str, advance: Callable[[int, int], None]) -> None:
         """Put a new index in the place of the old one, level with SQL."""
-        _, index = build_index(self._database, name, self._settings, advance)
-        with self._database.session() as session:
-            entry = self._entry(CollectionRepository(session).require(name))
+        built, index = build_index(self._database, name, self._settings, advance)
+        self._put(built, index)
+
+    def _put(self, collection: Collection, index: Index) -> None:
+        """Use ``index`` from now on, level with SQL; not where the collection was made anew meanwhile."""
+        entry = self._entry(collection.uid)
         with entry.lock, self._database.session() as session:
-            collection = CollectionRepository(session).require(name)
-            bring_level(session, collection, index, whole=True)
+            now = CollectionRepository(session).require(collection.name)
+            if now.uid != collection.uid:
+                return
+            bring_level(session, now, index, whole=True)
             self._settings.place(index)
-            entry.level = (index, collection.sequence)
+            entry.level = (index, now.sequence)
 
     def _consider(self, entry: _Entry, collection: Collection, index: Index) -> None:
         """Begin to build a better index in the background, where there is a reason to."""
@@ -218,27 +250,25 @@ class IndexStore:
 
     def _build_beside(self, entry: _Entry, collection: Collection, why: str) -> None:
         try:
-            with self._disk.writing(collection, wait=False) as ours:
+            with self._disk.building(collection) as ours:
                 if ours:  # else another process is at it, whose snapshot the next try finds
                     log.info("a new index of %r is built: %s", collection.name, why)
-                    if not self._take_over(entry, collection):
+                    if not self._take_over(collection):
                         self._build(collection.name, lambda *_: None)
-                    now, index = self._level(collection.name, warn=False)
-                    self._disk.save(index, now)
+                        self._save(collection.name, anyway=True)
         except Exception:  # the old index goes on serving, whatever it was
             log.exception("a new index of %r could not be built; the old one stays in use", collection.name)
         finally:
             entry.not_before = time.monotonic() + _AGAIN
             entry.builder = None
 
-    def _take_over(self, entry: _Entry, collection: Collection) -> bool:
+    def _take_over(self, collection: Collection) -> bool:
         """Use the snapshot that another process saved, if it is not outgrown itself."""
         index = self._disk.load(collection, warn=False)
         if index is None or self._settings.outgrown(collection.index_kind, index):
             return False
-        with entry.lock, self._database.session() as session:
-            now = CollectionRepository(session).require(collection.name)
-            bring_level(session, now, index, whole=True)
-            self._settings.place(index)
-            entry.level = (index, now.sequence)
+        with self._database.session() as session:
+            if diverged(session, collection, index):
+                return False
+        self._put(collection, index)
         return True

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from ...indexes import Index, create_index
+from ...indexes.device import resolve
 from ...indexes.kmeans import sample_size, suggest_k
-from ..clusters import build_clusters, ensure_clusters
+from ..clusters import assign_new, build_clusters
 from ..clusters.stored import load_centroids
 from ..ledger import ChunkRepository, CollectionRepository, Database
 from ..ledger.clusterings import ClusteringRepository
@@ -20,7 +21,6 @@ from .choice import IndexSettings
 __all__ = ["build_index"]
 
 _BATCH = 4096  # vectors read and added at a time
-_SAMPLE = 262_144  # vectors at most that structures are learned from: 0.4 GB at 384 dimensions
 _TUNED_WITH = 256  # of them, as questions
 
 
@@ -50,7 +50,7 @@ def build_index(
     kind = settings.kind(collection.index_kind, count, collection.dimension)
     index = create_index(kind, collection.dimension, **settings.options.get(kind, {}))
     if index.clustered and count:
-        _fit_clusters(database, name, count)
+        _fit_clusters(database, name, count, resolve(settings.device))
     with database.session() as session:
         now = CollectionRepository(session).require(name)
         repository = ChunkRepository(session)
@@ -66,13 +66,15 @@ def build_index(
     return now, index
 
 
-def _fit_clusters(database: Database, name: str, count: int) -> None:
+def _fit_clusters(database: Database, name: str, count: int, device: str) -> None:
     with database.session() as session:
         found = ClusteringRepository(session).get(CollectionRepository(session).require(name))
-    if found is not None and found.k == suggest_k(found.size) and not _fits(found.k, count):
-        build_clusters(database, name)
+    # About: chunks may have come while a build was learning.
+    by_itself = found is not None and abs(found.k - suggest_k(found.size)) <= 0.05 * found.k
+    if found is None or (by_itself and not _fits(found.k, count)):
+        build_clusters(database, name, device=device)
     else:
-        ensure_clusters(database, name)
+        assign_new(database, name)
 
 
 def _fits(lists: int, count: int) -> bool:
@@ -90,7 +92,7 @@ def _sample(
     repository: ChunkRepository, collection: Collection, ids: NDArray[np.int64], *, learns: bool
 ) -> NDArray[np.float32]:
     """Vectors of chunks drawn at random, in random order: enough to learn lists from, or to be tuned with."""
-    size = min(_SAMPLE, sample_size(len(ids), suggest_k(len(ids)))) if learns and len(ids) else _TUNED_WITH
+    size = sample_size(len(ids), suggest_k(len(ids))) if learns and len(ids) else _TUNED_WITH
     drawn = np.random.default_rng(0).permutation(ids)[:size]
     found = [vectors for _, vectors in repository.vectors(collection, drawn)] if len(drawn) else []
     return np.concatenate(found) if found else np.empty((0, collection.dimension), dtype=np.float32)

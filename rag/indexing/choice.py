@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...indexes import Index
+from ...indexes.ann import AnnIndex
 from ...indexes.choose import APPROXIMATE, AUTO, bytes_a_vector, choose_kind
 from ...indexes.device import use_device
 
@@ -40,7 +41,12 @@ class IndexSettings:
     background: bool = True
 
     def place(self, index: Index) -> None:
-        """Let the index search on the device; anything that a card cannot do the CPU does."""
+        """Let the index search on the device; anything that a card cannot do the CPU does.
+
+        Nor does it learn while searches wait: what it has outgrown is built anew beside them.
+        """
+        if isinstance(index, AnnIndex):
+            index.learns_by_itself = False
         use_device(index, self.device, gpu_memory_mb=self.gpu_memory)
 
     def kind(self, asked: str, count: int, dimension: int) -> str:
@@ -71,4 +77,7 @@ class IndexSettings:
             wanted = {self.kind(AUTO, count, index.dimension) for count in (len(index), len(index) // 2)}
         if index.kind not in wanted:
             return f"{len(index)} vectors in an index of kind {index.kind} are better in {min(wanted)}"
+        for name, value in self.options.get(index.kind, {}).items():
+            if index.options.get(name) != value:
+                return f"it was made with {name}={index.options.get(name)}, and {value} is asked for"
         return index.stale()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -36,16 +36,26 @@ class IndexDisk:
         """The snapshot's file."""
         return self._folder / f"{collection.uid}.index"
 
-    @contextmanager
-    def writing(self, collection: Collection, *, wait: bool = True) -> Iterator[bool]:
-        """Hold the collection's lock among all processes; gives whether it is held.
+    def writing(self, collection: Collection) -> AbstractContextManager[bool]:
+        """Hold the lock of the collection's snapshot among all processes; waits for it.
 
-        That is False only without ``wait``. The system takes the lock from a process that dies.
+        Nobody holds it for longer than a snapshot takes; the system takes it from a process that dies.
 
         Raises:
             SnapshotNotWritten: the folder cannot be made or written.
         """
-        lock = FileLock(self._folder / f"{collection.uid}.lock", timeout=-1 if wait else 0)
+        return self._held(collection, "lock", -1)
+
+    def building(self, collection: Collection) -> AbstractContextManager[bool]:
+        """Be the one process that builds a new index of the collection; gives whether it is this one.
+
+        Raises as :meth:`writing` does.
+        """
+        return self._held(collection, "build.lock", 0)
+
+    @contextmanager
+    def _held(self, collection: Collection, kind: str, timeout: int) -> Iterator[bool]:
+        lock = FileLock(self._folder / f"{collection.uid}.{kind}", timeout=timeout)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             lock.acquire()
@@ -97,11 +107,12 @@ class IndexDisk:
         return path
 
     def drop(self, collection: Collection) -> None:
-        """Remove the snapshot; raises SnapshotNotWritten."""
+        """Remove the snapshot and the locks; within :meth:`writing`. Raises SnapshotNotWritten."""
         path = self.path(collection)
         try:
             path.unlink(missing_ok=True)
-            path.with_suffix(".lock").unlink(missing_ok=True)
+            for suffix in (".lock", ".build.lock"):
+                path.with_suffix(suffix).unlink(missing_ok=True)
         except OSError as error:
             raise SnapshotNotWritten(
                 f"the snapshot {path} of a deleted collection cannot be removed: {error}",

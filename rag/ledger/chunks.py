@@ -27,6 +27,13 @@ class ChunkRepository:
         statement = select(Chunk.id).where(Chunk.collection_id == collection.id, Chunk.id > above)
         return np.fromiter(self._session.scalars(statement.order_by(Chunk.id)), dtype=np.int64)
 
+    def latest(self, collection: Collection, upto: int, limit: int) -> NDArray[np.int64]:
+        """The largest ids that are at most ``upto``, descending; shape ``(limit or fewer,)``."""
+        statement = select(Chunk.id).where(Chunk.collection_id == collection.id, Chunk.id <= upto)
+        return np.fromiter(
+            self._session.scalars(statement.order_by(Chunk.id.desc()).limit(limit)), dtype=np.int64
+        )
+
     def count(self, collection: Collection) -> int:
         """The number of chunks."""
         statement = select(func.count()).where(Chunk.collection_id == collection.id)

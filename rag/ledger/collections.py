@@ -88,6 +88,10 @@ class CollectionRepository:
         # Sorted here: databases differ in how they order text.
         return sorted((CollectionSummary(*row) for row in rows), key=lambda row: row.collection.name)
 
+    def uids(self) -> set[str]:
+        """The uids of all collections."""
+        return set(self._session.scalars(select(Collection.uid)))
+
     def delete(self, name: str) -> None:
         """Delete a collection with its documents, chunks and vectors; the ledger's rows stay.
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ...errors import InvalidInput, NotInstalled
@@ -128,7 +127,7 @@ class Bm25Store:
         corpus.vocabulary, corpus.ids, corpus.sequence = vocabulary, ids, collection.sequence
 
     def _forget_deleted(self, session: Session) -> None:
-        there = set(session.scalars(select(Collection.uid)))
+        there = CollectionRepository(session).uids()
         with self._lock:
             for uid in self._known.keys() - there:
                 del self._known[uid]

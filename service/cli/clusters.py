@@ -52,6 +52,7 @@ def clusters(
     """
     if not build and (k is not None or seed is not None):
         raise UsageProblem(f"{'--k' if k is not None else '--seed'} needs --build", hint="add --build")
+    from ...indexes.device import resolve
     from ...rag.clusters import build_clusters, describe_clusters
     from .output import counting, print_json, stdout, waiting
 
@@ -59,7 +60,14 @@ def clusters(
     with open_tersus(ctx) as tersus:
         if build:
             with counting("clustering") as advance:
-                report = build_clusters(tersus.database, collection, k, seed=seed or 0, advance=advance)
+                report = build_clusters(
+                    tersus.database,
+                    collection,
+                    k,
+                    seed=seed or 0,
+                    device=resolve(tersus.settings.index_device),
+                    advance=advance,
+                )
             built = report.as_dict()
         with waiting("counting words"):
             found = describe_clusters(

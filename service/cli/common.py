@@ -105,7 +105,7 @@ def open_tersus(ctx: typer.Context, **overrides: Any) -> Iterator[Tersus]:
     """Tersus with the settings in force, closed at the end; its parts are made when they are used."""
     from ...rag import Tersus
 
-    with Tersus(settings_of(ctx, **overrides)) as tersus:
+    with Tersus(settings_of(ctx, **overrides), background=False) as tersus:
         yield tersus
 
 

@@ -15,6 +15,7 @@ from tersus.errors import InvalidInput
 from tersus.indexes import IndexDump, InvalidDump, IvfFlatIndex, create_index, load_snapshot, save_snapshot
 from tersus.indexes.ann import AnnIndex
 from tersus.indexes.effort import least_effort, recall
+from tersus.indexes.ivf import IvfIndex
 
 DIMENSION = 32
 COUNT = 3000
@@ -57,7 +58,7 @@ def make(ann_kind: str) -> Callable[..., AnnIndex]:
         index = create_index(ann_kind, DIMENSION, **{"train_at": 1000, "recall": 0.95, **options})
         assert isinstance(index, AnnIndex)
         # Compare all only where the test is about that: 3,000 vectors are few.
-        index.few = 0  # type: ignore[misc]
+        index.few, index.narrow = 0, 0.0  # type: ignore[misc]
         return index
 
     return build
@@ -147,6 +148,78 @@ def test_only_allowed_ids_are_found_and_a_narrow_filter_costs_no_recall(
         assert found.ids.tolist() == true.tolist()
     else:
         assert recall(found.ids, true) > 0.85
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_what_lies_far_from_where_a_search_looks_is_found_all_the_same(
+    make: Callable[..., AnnIndex], removed: bool
+) -> None:
+    # All that may be found is in other clusters than the questions.
+    near = (VECTORS @ QUERIES[0]) > 0.3
+    index = filled(make)
+    if removed:
+        index.remove(IDS[near])
+    found = index.search(QUERIES[:1], 10, allowed=None if removed else IDS[~near])
+    assert (found.ids >= 0).all()
+    assert np.isin(found.ids, IDS[~near]).all()
+    # By default, such a filter is looked through whole.
+    index.few, index.narrow = 0, 1.0  # type: ignore[misc]
+    found = index.search(QUERIES[:1], 10, allowed=IDS[~near])
+    true = brute(IDS[~near], VECTORS[~near], 10, QUERIES[:1])
+    assert recall(found.ids, true) == 1 if index.kind in EXACT_SCORES else recall(found.ids, true) > 0.8
+
+
+def test_more_neighbours_than_the_lists_looked_at_hold_are_found(make: Callable[..., AnnIndex]) -> None:
+    index = filled(make, effort=1)
+    found = index.search(QUERIES[:3], COUNT)
+    assert (np.sort(found.ids, axis=1) == np.sort(IDS)).all()
+
+
+def test_an_index_that_becomes_approximate_by_itself_is_tuned(make: Callable[..., AnnIndex]) -> None:
+    index = make(train_at=COUNT, recall=0.99)
+    index.add(IDS, VECTORS)
+    assert made(index)
+    fresh = clustered(200, seed=8)
+    lost = 0.0 if index.kind in EXACT_SCORES else 0.05  # by codes
+    assert recall(index.search(fresh, 10).ids, brute(IDS, VECTORS, 10, fresh)) > 0.96 - lost
+
+
+def test_an_index_may_leave_learning_to_others(make: Callable[..., AnnIndex]) -> None:
+    index = make()
+    index.learns_by_itself = False
+    index.add(IDS[:999], VECTORS[:999])
+    assert index.stale() is None
+    index.add(IDS[999:1500], VECTORS[999:1500])
+    assert not made(index)
+    assert index.stale() == "1500 vectors are compared one by one"
+
+
+@pytest.mark.parametrize("kind", ["ivf-flat", "ivf-sq8", "ivf-pq"])
+def test_lists_that_fail_to_take_rows_keep_none_of_them(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = create_index(kind, DIMENSION, train_at=1000, effort=30)
+    assert isinstance(index, IvfIndex)
+    index.add(IDS[:2000], VECTORS[:2000])
+    lists = index._inverted
+    add = lists.add_with_ids
+
+    def half(vectors: NDArray[np.float32], rows: NDArray[np.int64]) -> None:
+        add(vectors[:200], rows[:200])
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lists, "add_with_ids", half)
+        with pytest.raises(MemoryError):
+            index.add(IDS[2000:2500], -VECTORS[2000:2500])
+    index.add(IDS[2500:], VECTORS[2500:])
+    index.few = COUNT  # type: ignore[misc]
+    there = np.setdiff1d(np.arange(COUNT), np.arange(2000, 2500))
+    found = index.search(QUERIES, 10)
+    assert np.isin(found.ids, IDS[there]).all()
+    true = brute(IDS[there], VECTORS[there], 10)
+    assert recall(found.ids, true) > (0.8 if kind == "ivf-pq" else 0.95)
+    again = type(index).restore(index.dump())
+    again.few = COUNT  # type: ignore[misc]
+    assert again.search(QUERIES, 10).ids.tolist() == found.ids.tolist()
 
 
 def test_one_allowed_id_is_found_wherever_it_lies(make: Callable[..., AnnIndex]) -> None:

@@ -240,7 +240,8 @@ def test_the_suggested_number_grows_and_leaves_clusters_well_founded() -> None:
 def test_the_sample_grows_with_the_clusters_and_stays_bounded() -> None:
     assert sample_size(1_000, 30) == 1_000
     assert sample_size(10**6, 100) == 25_600
-    assert sample_size(10**8, 10_000) == 10**6
+    assert sample_size(10**8, 4_000) == 262_144
+    assert sample_size(10**8, 10_000) == 390_000
     assert sample_size(10**8, 40_000) == 39 * 40_000
 
 

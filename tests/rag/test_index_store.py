@@ -10,11 +10,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from sqlalchemy import select
 from tersus.indexes import Index, SnapshotNotWritten, load_snapshot, read_snapshot_info, save_snapshot
 from tersus.rag.index_store import IndexStore
+from tersus.rag.indexing.disk import IndexDisk
 from tersus.rag.ledger import CollectionRepository, Database
 from tersus.rag.ledger.errors import UnknownCollection
+from tersus.rag.ledger.tables import Chunk, Vector
+from tersus.rag.ledger.vectors import pack_vector
 
 from tests.rag import fakes
 from tests.rag.fakes import HashedEmbedding
@@ -245,18 +250,74 @@ def test_drop_removes_the_snapshot_and_can_be_repeated(corpus: Database, folder:
         store.drop(collection)
 
 
-def test_rebuild_replaces_what_is_wrong_in_a_way_no_check_can_see(corpus: Database, folder: Path) -> None:
+def test_rebuild_replaces_what_is_wrong_in_a_way_no_check_can_see(
+    corpus: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = IndexStore(folder, corpus)
     path = snapshot(store)
     index, info = load_snapshot(path)
-    date_ahead(path)
-    wrong, _ = load_snapshot(path)
-    save_snapshot(wrong, path, sequence=info.sequence, embedding_model=info.embedding_model)
+    old = index.ids()[:20]  # the latest are compared with SQL's
+    index.remove(old)
+    index.add(old, [[1.0] * index.dimension] * len(old))
+    save_snapshot(index, path, sequence=info.sequence, embedding_model=info.embedding_model)
+    monkeypatch.setattr("tersus.rag.indexing.level._WITNESSES", 10)
     store = IndexStore(folder, corpus)
     assert not fakes.in_order(neighbours(store, QUESTIONS[0]), fakes.cosines(corpus, "corpus", QUESTIONS[0]))
     assert store.rebuild("corpus") == len(index) == 34
     assert_true_to_sql(store, corpus)
     assert_true_to_sql(IndexStore(folder, corpus), corpus)
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_a_database_that_was_restored_and_has_gone_another_way_is_noticed(
+    corpus: Database, folder: Path, log: pytest.LogCaptureFixture, running: bool
+) -> None:
+    # As if the first version of these documents were of a future that a restored backup undid: the same
+    # chunk ids, and a sequence that has caught up, with other texts.
+    fakes.add_document(corpus, "corpus", "lost", words(50))
+    store = IndexStore(folder, corpus)
+    snapshot(store)
+    with corpus.session(write=True) as session:
+        other = HashedEmbedding()
+        collection = CollectionRepository(session).require("corpus")
+        for chunk in session.scalars(select(Chunk).order_by(Chunk.id.desc()).limit(5)):
+            chunk.text = f"tides {chunk.id} of another history"
+            row = session.get(Vector, chunk.id)
+            assert row is not None
+            row.data = pack_vector(np.array(other._vector(chunk.text)), collection.dimension)
+        collection.sequence += 1
+    assert_true_to_sql(store if running else IndexStore(folder, corpus), corpus)
+    assert "another history" in log.text
+
+
+def test_an_index_of_a_collection_that_another_process_deleted_is_forgotten(
+    corpus: Database, folder: Path
+) -> None:
+    fakes.add_document(corpus, "other", "a", words(3))
+    store = IndexStore(folder, corpus)
+    store.open("corpus")
+    store.open("other")
+    with corpus.session(write=True) as session:
+        CollectionRepository(session).delete("other")
+    change(corpus)
+    collection, _ = store.open("corpus")
+    assert set(store._entries) == {collection.uid}
+
+
+def test_a_collection_deleted_while_it_is_saved_leaves_no_snapshot(
+    corpus: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = IndexStore(folder, corpus)
+    save = IndexDisk.save
+
+    def deleting(self: IndexDisk, *values: Any, **options: Any) -> Path:
+        with corpus.session(write=True) as session:
+            CollectionRepository(session).delete("corpus")
+        return save(self, *values, **options)
+
+    monkeypatch.setattr(IndexDisk, "save", deleting)
+    store.save("corpus")
+    assert files(folder) == []
 
 
 def full(*_: Any) -> None:

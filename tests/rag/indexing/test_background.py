@@ -147,7 +147,7 @@ def test_while_another_process_builds_this_one_does_not(
     monkeypatch.setattr("tersus.rag.index_store._AGAIN", 0.0)
     collection, _ = IndexStore(folder, database, IndexSettings(background=False)).open("corpus")
     disk = IndexDisk(folder)
-    with disk.writing(collection) as held:
+    with disk.building(collection) as held:
         assert held
         assert store.open("corpus")[1].kind == "flat"
         assert store.wait(60)
@@ -198,6 +198,20 @@ def test_a_kind_that_was_asked_for_is_built_and_its_lists_are_the_clusters(
             assert (
                 clusters_of(session, collection, ids).tolist() == (vectors @ centroids.T).argmax(1).tolist()
             )
+
+
+def test_options_that_changed_build_the_index_anew(database: Database, folder: Path) -> None:
+    grow(database, 0, 20)
+    with database.session(write=True) as session:
+        repository = CollectionRepository(session)
+        repository.set_index_kind(repository.require("corpus"), "hnsw")
+    IndexStore(folder, database, SETTINGS).rebuild("corpus")
+    changed = IndexSettings(options={"hnsw": {"train_at": 30, "neighbours": 7}}, background=False)
+    store = IndexStore(folder, database, changed)
+    assert store.status("corpus").outgrown == "it was made with neighbours=16, and 7 is asked for"
+    store.settle("corpus")
+    assert store.open("corpus")[1].options["neighbours"] == 7
+    assert store.status("corpus").outgrown is None
 
 
 def test_clusters_follow_a_collection_that_grows_unless_somebody_chose_their_number(

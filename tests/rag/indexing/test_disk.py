@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,13 +36,12 @@ def test_a_writer_that_is_killed_holds_no_lock(tmp_path: Path) -> None:
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
-        with disk.writing(COLLECTION, wait=False) as held:
-            assert not held
-        process.send_signal(signal.SIGKILL)
-        started = time.monotonic()
-        with disk.writing(COLLECTION) as held:
-            assert held
-        assert time.monotonic() - started < 30
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(lambda: disk.writing(COLLECTION).__enter__())
+            with pytest.raises(TimeoutError):
+                waiting.result(0.5)
+            process.send_signal(signal.SIGKILL)
+            assert waiting.result(30)
     finally:
         process.kill()
         process.communicate()
@@ -52,8 +51,18 @@ def test_the_lock_is_free_after_an_error(tmp_path: Path) -> None:
     disk = IndexDisk(tmp_path)
     with pytest.raises(ZeroDivisionError), disk.writing(COLLECTION):
         _ = 1 / 0
-    with disk.writing(COLLECTION, wait=False) as held:
+    with disk.writing(COLLECTION) as held:
         assert held
+
+
+def test_one_process_builds_at_a_time_and_does_not_hold_up_writers(tmp_path: Path) -> None:
+    disk = IndexDisk(tmp_path)
+    with disk.building(COLLECTION) as ours, IndexDisk(tmp_path).building(COLLECTION) as theirs:
+        assert (ours, theirs) == (True, False)
+        with IndexDisk(tmp_path).writing(COLLECTION) as held:
+            assert held
+    with IndexDisk(tmp_path).building(COLLECTION) as theirs:
+        assert theirs
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
