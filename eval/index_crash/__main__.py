@@ -127,7 +127,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             Path(home), documents, options.kills, options.seed, options.seconds, lambda: bar.advance(work)
         )
     if options.json:
-        report = {"count": options.count, "seed": options.seed, "kills": [asdict(kill) for kill in kills]}
+        told = [asdict(kill) for kill in kills]
+        for one in told:
+            one["left"]["documents"] = len(one["left"]["documents"])
+        report = {"count": options.count, "seed": options.seed, "kills": told}
         sys.stdout.write(json.dumps(report, indent=1) + "\n")
     else:
         _print(kills, options.count)
