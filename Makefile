@@ -24,9 +24,10 @@ demo: install ## Install, then show the main job on Python's own documentation
 	$(BIN)/tersus models install
 	$(BIN)/tersus demo
 
-test: install lint types ## Install, then lint, types and tests
+WORKERS ?= 2
+test: install lint types ## Install, then lint, types and tests (WORKERS=2 processes)
 	$(BIN)/tersus models install
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
 
 lint: install ## Ruff: style and formatting
 	$(BIN)/ruff check .
@@ -63,7 +64,7 @@ bench-index: install ## Index kinds at 10^5 and 10^6 vectors beside bare FAISS a
 	$(BIN)/python -m tersus.eval.index_bench
 
 lock: ## Renew requirements.lock from pyproject.toml
-	$(BIN)/python -m piptools compile --quiet --strip-extras --extra cpu --extra dev --no-emit-options --no-emit-index-url --no-emit-find-links --constraint constraints.txt -o requirements.lock pyproject.toml
+	$(BIN)/python -m piptools compile --quiet --strip-extras --extra cpu --extra otel --extra dev --no-emit-options --no-emit-index-url --no-emit-find-links --constraint constraints.txt -o requirements.lock pyproject.toml
 	@sed -i 's/^\(torch==[0-9.]*\)+cpu/\1/' requirements.lock  # any build of torch will do
 
 package: install ## Build the wheel, install it alone in a clean environment, run it from there

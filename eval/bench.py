@@ -41,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         compressors = [load(name) for name in with_all(options.compressors)]
         for row in _run(options, compressors, _load_data(options, notes), notes):
             rows.append(row)  # not extend: rows measured before an error are shown all the same
+            if not notes.is_terminal:  # a log has no progress bar
+                notes.print(_said(row), highlight=False, soft_wrap=True)
     except TersusError as error:
         notes.print(f"[red]error[/red] {escape(f'[{error.code}] {error}')}", highlight=False, soft_wrap=True)
         status = 2
@@ -57,6 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         said = f"{row.compressor} failed on {len(row.failures)} questions of {row.data}, first on {first.id}:"
         notes.print(escape(f"{said}\n{first.traceback}"), highlight=False, soft_wrap=True)
     return status or (1 if failed else 0)
+
+
+def _said(row: Row) -> str:
+    ratio = "" if row.ratio is None else f" at {row.ratio:g}"
+    seconds = "none compressed" if row.seconds is None else f"{row.seconds:.2f} s a question"
+    return escape(f"{row.data}: {row.compressor}{ratio} done, {seconds}")
 
 
 def _load_data(options: argparse.Namespace, notes: Console) -> dict[str, list[Example]]:

@@ -38,7 +38,8 @@ def test_the_environment_names_the_mode(cli: Any, filled: Path, monkeypatch: pyt
     assert json.loads(cli("search", *ASK, "--json").stderr)["error"]["code"] == "invalid_settings"
 
 
-def test_people_read_a_table(cli: Any, filled: Path) -> None:
+def test_people_read_a_table(cli: Any, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "400")  # a long path is not folded
     result = cli("search", *ASK, "--mode", "bm25", "--top-k", "1")
     assert result.exit_code == 0
     assert "The lighthouse of Norrvik" in result.stdout
