@@ -125,6 +125,27 @@ class Tersus:
         """Short for ``pipeline.aquery``."""
         return await self.pipeline.aquery(question, collection, **options)
 
+    def warm(self) -> None:
+        """Load what the first question would wait for: embedding, compressor, tokenizer, language model.
+
+        Raises:
+            ModelMissing, TokenizerMissing, DatabaseError, InvalidSettings: what it would meet.
+        """
+        from ..compressors import Budget, Passage, load_compressor
+        from .compress_texts import compress_passages
+        from .llm import target_model, tokenizer_of
+        from .local_llm import LocalLLM
+
+        settings = self.settings
+        self.embedding.get_query_embedding("warm")
+        tokenizer_of(settings, *target_model(settings, self.llm))
+        if isinstance(self.llm, LocalLLM):  # an endpoint has nothing to load
+            next(iter(self.llm.stream_complete("warm")))
+        compressor = load_compressor(settings.compressor, **settings.options_of(settings.compressor))
+        if compressor.accepts("warm"):
+            passages = [Passage(text="A short text. It loads the model.")]
+            compress_passages("warm", passages, compressor, Budget(ratio=0.5), settings)
+
     def close(self) -> None:
         """Close the database's connections."""
         if "database" in self.__dict__:
