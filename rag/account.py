@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from ..compressors import counter_name
+from ..compressors import CompressedPassage, counter_name
 from ..errors import TersusError
 from .failopen import Context
 from .ledger import Database, NewQuery, QueryRepository
+from .ledger.origin import current_origin
+from .ledger.redaction import LedgerText, redacted
 from .llm import Usage
 from .prices import Price, cost_of_saved, find_price
 from .settings import Settings
@@ -37,11 +39,18 @@ class Account:
     started: float = field(default_factory=time.perf_counter)
     seconds: dict[str, float] = field(default_factory=dict)
     known: dict[str, Any] = field(default_factory=dict)
+    text: LedgerText = "full"
     failed: bool = False
 
     @classmethod
-    def open(cls, database: Database, settings: Settings, model: str, counter: Any, **about: Any) -> Account:
-        """Write the row, so that a process that dies leaves a trace; raises what the database raises."""
+    def open(
+        cls, database: Database, settings: Settings, model: str, counter: Any, question: str, **about: Any
+    ) -> Account:
+        """Write the row, so that a process that dies leaves a trace; raises what the database raises.
+
+        Who asked, by which door, comes from ``current_origin``.
+        """
+        origin = current_origin.get()
         price_model, price = price_of(settings, model)
         record = NewQuery(
             model=model,
@@ -51,11 +60,16 @@ class Account:
             input_price=price.input if price else None,
             cached_price=price.cached if price else None,
             output_price=price.output if price else None,
+            question=redacted(question, settings.ledger_text),
+            key_id=origin.key_id,
+            key_name=origin.key_name,
+            request_id=origin.request_id,
+            endpoint=origin.endpoint,
             **about,
         )
         with database.session(write=True) as session:
             QueryRepository(session).start(record)
-        return cls(database, record.id, price)
+        return cls(database, record.id, price, text=settings.ledger_text)
 
     def note(self, context: Context) -> None:
         """Remember what was sent; written when the row is closed, also if the model fails."""
@@ -66,17 +80,21 @@ class Account:
             "error_code": context.error_code,
             "passages_retrieved": len(context.passages),
             "passages_kept": sum(1 for p in context.passages if p.text),
-            "passages": [
-                {
-                    "id": p.source.id,
-                    "document": p.source.document_id,
-                    "offset": p.source.offset,
-                    "title": p.source.title,
-                    "kept": None if p.kept is None else [asdict(span) for span in p.kept],
-                    "sources": [sentence.passages for sentence in p.sentences],
-                }
-                for p in context.passages
-            ],
+            "passages": [self._passage(p) for p in context.passages],
+        }
+
+    def _passage(self, passage: CompressedPassage) -> dict[str, Any]:
+        source = passage.source
+        rewritten = passage.kept is None
+        return {
+            "id": source.id,
+            "document": source.document_id,
+            "offset": source.offset,
+            "title": redacted(source.title, self.text),
+            "text": redacted(source.text, self.text),
+            "kept": None if passage.kept is None else [asdict(span) for span in passage.kept],
+            **({"sent": redacted(passage.text, self.text)} if rewritten else {}),
+            "sources": [sentence.passages for sentence in passage.sentences],
         }
 
     def note_usage(self, usage: Usage) -> None:
@@ -104,7 +122,7 @@ class Account:
         self.note_usage(usage)
         self._finish(
             outcome=context.outcome,
-            answer=answer,
+            answer=None if answer is None else redacted(answer, self.text),
             cost_saved=cost,
             # Which model a compressor asked, and at what price, is not known here: then neither is the cost.
             overhead_tokens=context.overhead_tokens,
@@ -122,7 +140,8 @@ class Account:
             return
         self.failed = True
         code = error.code if isinstance(error, TersusError) else "error"
-        text = str(error) or type(error).__name__
+        # An error's words may quote what the ledger must not hold.
+        text = (str(error) or type(error).__name__) if self.text == "full" else code
         try:
             self._finish(outcome="failed", **{"reason": text[:2000], "error_code": code})
         except TersusError:

@@ -204,6 +204,7 @@ class Pipeline:
             compressor=chosen.name if chosen else None,
             budget=str(budget) if chosen else None,
             top_k=top_k,
+            search=self._mode(search),
         )
         return _Run(
             question=question,
@@ -220,6 +221,11 @@ class Pipeline:
             context_only=context_only,
             seconds_without=seconds_without,
         )
+
+    def _mode(self, search: SearchOptions | None) -> str | None:
+        if not hasattr(self._retriever, "retrieve_batch"):
+            return None  # a source of somebody else's
+        return (search.mode if search is not None else None) or self.settings.search
 
     def _prepare(self, run: _Run) -> None:
         """Retrieve and compress."""

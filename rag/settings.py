@@ -18,6 +18,7 @@ from pydantic_settings import (
 
 from ..compressors import Budget, Protection
 from ..errors import TersusError
+from .ledger.redaction import LedgerText
 from .prices import Price
 from .search.options import Mode
 
@@ -84,6 +85,9 @@ class Settings(BaseSettings):
     """A kept sentence that begins with a pronoun brings the first of its passage."""
     compress_timeout: Annotated[float, Field(gt=0, le=_DAY)] = 20
     """Seconds after which compression is given up and the original context is sent."""
+
+    ledger_text: LedgerText = "full"
+    """What the ledger holds of questions, answers and passages: ``full``, ``hash`` or ``none``."""
 
     llm_model: str = "smollm2"
     """``smollm2``, or a hub name or folder (run locally), or the endpoint's model with llm_base_url."""

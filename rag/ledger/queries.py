@@ -42,6 +42,11 @@ class NewQuery:
     compressor: str | None = None
     budget: str | None = None
     top_k: int | None = None
+    search: str | None = None
+    key_id: str | None = None
+    key_name: str | None = None
+    request_id: str | None = None
+    endpoint: str | None = None
     tokenizer: str | None = None
     model: str | None = None
     price_model: str | None = None

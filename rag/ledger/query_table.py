@@ -68,7 +68,8 @@ class Query(Base):
     passages_retrieved: Mapped[int | None]
     passages_kept: Mapped[int | None]
     passages: Mapped[list[dict[str, Any]] | None] = mapped_column(SafeJson)
-    """``{id, document, offset, title, kept: [{start, end, score}] | None}`` for each passage retrieved."""
+    """For each passage retrieved ``{id, document, offset, title, text, kept: [{start, end, score}] | None,
+    sent}``; ``sent`` only where it was rewritten. Texts and title as ``ledger_text`` has it."""
 
     tokens_before: Mapped[int | None] = mapped_column(BigInteger)
     tokens_after: Mapped[int | None] = mapped_column(BigInteger)
@@ -102,3 +103,12 @@ class Query(Base):
     error_code: Mapped[str | None] = mapped_column(SafeText)
     version: Mapped[str] = mapped_column(SafeText)
     """The version of Tersus that wrote the row."""
+
+    search: Mapped[str | None] = mapped_column(String(16))
+    """How the passages were found: dense, bm25, hybrid."""
+    # Names and ids, not foreign keys: revoking or deleting a key must not erase its account.
+    key_id: Mapped[str | None] = mapped_column(String(32), index=True)
+    key_name: Mapped[str | None] = mapped_column(SafeString(200))
+    request_id: Mapped[str | None] = mapped_column(SafeString(128))
+    endpoint: Mapped[str | None] = mapped_column(SafeString(100))
+    """The route of the API that was called; NULL from Python and the command line."""

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
@@ -24,7 +24,7 @@ from .tables import KINDS, Query
 
 __all__ = ["By", "SavingsReport", "SavingsRow", "savings"]
 
-By = Literal["day", "collection", "compressor", "model"]
+By = Literal["day", "collection", "compressor", "model", "key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +84,12 @@ def savings(
     until: datetime | None = None,
     kinds: Sequence[str] = ("query", "compress"),
     collection: str | None = None,
+    collections: Collection[str] | None = None,
 ) -> SavingsReport:
     """The savings of queries that arrived from ``since`` (included) to ``until`` (not included).
 
-    ``kinds``: users' own traffic, unless asked otherwise. ``collection``: only that one.
+    ``kinds``: users' own traffic, unless asked otherwise. ``collection``: only that one;
+    ``collections``: only these. A key is known by its name.
     Raises `InvalidInput` for an unknown grouping or kind, or times without a zone.
     """
     if by is not None and by not in get_args(By):
@@ -104,6 +106,8 @@ def savings(
         statement = statement.where(Query.created_at < until)
     if collection is not None:
         statement = statement.where(Query.collection == collection)
+    if collections is not None:
+        statement = statement.where(Query.collection.in_(collections))
     if by is not None:
         statement = statement.group_by(key)
     rows = [_row(found._mapping) for found in session.execute(statement)]
@@ -115,7 +119,7 @@ def _key(session: Session, by: By | None) -> ColumnElement[Any]:
     if by is None:
         return literal_column("NULL", String)
     if by != "day":
-        column: ColumnElement[Any] = Query.__table__.c[by]
+        column: ColumnElement[Any] = Query.__table__.c["key_name" if by == "key" else by]
         return column
     if session.get_bind().dialect.name == "sqlite":
         return func.date(Query.created_at, type_=String)  # stored as UTC wall time

@@ -7,12 +7,15 @@ from .calibration_table import CalibrationRow
 from .cluster_table import ChunkCluster, Cluster, Clustering
 from .corpus_tables import Chunk, Collection, Document, Vector
 from .crag_table import Crag, CragCluster, CragGroup, CragMember, CragSentence
+from .idempotency_table import IdempotencyRow
+from .key_table import ApiKeyRow, KeyReservation, KeyUsage
 from .node_table import NodeRow
 from .query_table import KINDS, OUTCOMES, Kind, Outcome, Query
 
 __all__ = [
     "KINDS",
     "OUTCOMES",
+    "ApiKeyRow",
     "Base",
     "CalibrationRow",
     "Chunk",
@@ -26,6 +29,9 @@ __all__ = [
     "CragMember",
     "CragSentence",
     "Document",
+    "IdempotencyRow",
+    "KeyReservation",
+    "KeyUsage",
     "Kind",
     "NodeRow",
     "Outcome",

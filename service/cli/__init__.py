@@ -21,11 +21,13 @@ from .doctor import doctor
 from .group import TersusGroup
 from .index import index_app
 from .ingest import ingest
+from .keys import keys_app
 from .log import log, show
 from .models import models_app
 from .query import query
 from .savings import savings
 from .search import search
+from .serve import serve
 from .train import train_app
 from .tune import tune_app
 from .typers import QuietTyper
@@ -97,6 +99,7 @@ app.command(
 app.command(
     rich_help_panel=_USE, epilog="Example: cat notes.txt | tersus compress --query 'Who pays?' --ratio 0.3 -"
 )(compress)
+app.command(rich_help_panel=_USE, epilog="Example: tersus serve --port 8484")(serve)
 app.command(rich_help_panel=_ACCOUNT, epilog="Example: tersus savings --by model --since 7d")(savings)
 app.command(rich_help_panel=_ACCOUNT, epilog="Example: tersus log --limit 5")(log)
 app.command(rich_help_panel=_ACCOUNT, epilog="Example: tersus show 3f2a91c0 --json")(show)
@@ -105,6 +108,7 @@ app.add_typer(collections_app, name="collections", rich_help_panel=_MANAGE)
 app.command(rich_help_panel=_MANAGE, epilog="Example: tersus clusters --collection docs --build")(clusters)
 app.add_typer(index_app, name="index", rich_help_panel=_MANAGE)
 app.add_typer(db_app, name="db", rich_help_panel=_MANAGE)
+app.add_typer(keys_app, name="keys", rich_help_panel=_MANAGE)
 app.command(
     rich_help_panel=_MANAGE,
     epilog="Example: tersus calibrate --data questions.jsonl --risk 0.05 --collection docs",

@@ -27,6 +27,7 @@ class By(StrEnum):
     collection = "collection"
     compressor = "compressor"
     model = "model"
+    key = "key"
 
 
 class Kind(StrEnum):
@@ -50,7 +51,8 @@ _USERS_OWN = (Kind.query, Kind.compress)
 def savings(
     ctx: typer.Context,
     by: Annotated[
-        By, typer.Option(metavar="KEY", help="One row for each day, collection, compressor or model.")
+        By,
+        typer.Option(metavar="KEY", help="One row for each day, collection, compressor, model or API key."),
     ] = By.day,
     since: Annotated[
         str | None,

@@ -94,5 +94,5 @@ class _Seen:
     status: int = 0
 
 
-class _Long(BaseException):  # noqa: N818 - not an Exception: no handler below may swallow it
+class _Long(BaseException):  # not an Exception: no handler below may swallow it
     """The body went over the limit while it was read."""

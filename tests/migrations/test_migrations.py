@@ -33,6 +33,7 @@ from tests.rag.fakes import delete_documents, fill
 MIGRATIONS = Path(str(files("tersus.migrations")))
 CRAG = {"crags", "crag_groups", "crag_clusters", "crag_members", "crag_sentences"}
 LATER = {"clusterings", "clusters", "chunk_clusters", "nodes"}
+LATER |= {"api_keys", "key_usage", "key_reservations", "idempotency"}
 """Tables of the revisions after that of CRAG."""
 
 

@@ -137,7 +137,9 @@ def test_what_fits_is_sent_whole_and_no_model_is_asked() -> None:
     assert writer.jobs == []
 
 
-@pytest.mark.parametrize("name", [f"seq2seq:{folder('t5')}", f"local:{tiny.folder()}"], ids=["seq2seq", "local"])
+@pytest.mark.parametrize(
+    "name", [f"seq2seq:{folder('t5')}", f"local:{tiny.folder()}"], ids=["seq2seq", "local"]
+)
 def test_a_random_model_by_name_gives_the_extract_and_says_so(name: str) -> None:
     result = TcraSummaryCompressor(name).compress("", [HOTEL, DUNE], Budget(ratio=0.4))
     assert result.text == TcraSummaryCompressor().compress("", [HOTEL, DUNE], Budget(ratio=0.4)).text
