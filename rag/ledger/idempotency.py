@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ...errors import InvalidInput, TersusError
@@ -112,9 +112,9 @@ class Idempotency:
             session.execute(delete(IdempotencyRow).where(*_its(ticket)))
 
 
-def _its(ticket: Ticket) -> tuple[bool, ...]:
+def _its(ticket: Ticket) -> tuple[ColumnElement[bool], ...]:
     return (
-        IdempotencyRow.owner == ticket.owner,  # type: ignore[return-value]
+        IdempotencyRow.owner == ticket.owner,
         IdempotencyRow.key == ticket.key,
         IdempotencyRow.holder == ticket.holder,
     )

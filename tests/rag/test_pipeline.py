@@ -75,7 +75,7 @@ def test_a_query_is_answered_counted_priced_and_recorded_once(corpus: Database, 
     assert row.passages == [
         {
             "id": p.source.id, "document": p.source.document_id,
-            "offset": p.source.offset, "title": p.source.title,
+            "offset": p.source.offset, "title": p.source.title, "text": p.source.text,
             "kept": [{"start": s.start, "end": s.end, "score": 0.5} for s in p.kept or []],
             "sources": [],
         }

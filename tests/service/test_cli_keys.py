@@ -23,7 +23,7 @@ def test_the_token_alone_goes_to_stdout_and_opens_the_service_until_it_is_revoke
     assert token.startswith("tsk_")
     assert "\n" not in token
     database = Database(f"sqlite:///{tmp_path / 'home' / 'tersus.db'}")
-    assert authenticate(database, token).collections == {"docs"}
+    assert authenticate(database, token).collections == frozenset({"docs"})
     listed = json.loads(cli("keys", "list", "--json").stdout)["keys"]
     assert [
         (one["name"], one["state"], one["month_tokens"], float(one["monthly_cost"])) for one in listed
