@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from llama_index.core.base.embeddings.base import BaseEmbedding
     from llama_index.core.llms import LLM
 
+    from ..compressors import Compressor
     from .index_store import IndexStore
     from .ingest.run import Ingester
     from .ledger import Database
@@ -51,6 +53,8 @@ class Tersus:
         self.settings = settings or load_settings()
         self._llm = llm
         self._embedding = embedding
+        self._compressors: dict[str, Compressor] = {}
+        self._lock = threading.Lock()
 
     @cached_property
     def database(self) -> Database:
@@ -117,6 +121,28 @@ class Tersus:
 
         return Pipeline(self.settings, self.database, self.retriever, self.llm)
 
+    def compressor(self, name: str | None = None) -> Compressor:
+        """The compressor of this name with the settings' options, loaded once and shared.
+
+        Args:
+            name: the settings' one where None; chains as ``exit+frugal``.
+
+        Raises:
+            UnknownCompressor, CompressorBroken, InvalidInput.
+        """
+        from ..compressors import load_compressor
+
+        name = name or self.settings.compressor
+        with self._lock:
+            if name not in self._compressors:
+                self._compressors[name] = load_compressor(name, **self.settings.options_of(name))
+            return self._compressors[name]
+
+    def share(self, compressor: Compressor) -> None:
+        """Use this object wherever its name is asked for."""
+        with self._lock:
+            self._compressors[compressor.name] = compressor
+
     def query(self, question: str, collection: str, **options: Any) -> QueryResult:
         """Short for ``pipeline.query``."""
         return self.pipeline.query(question, collection, **options)
@@ -131,7 +157,7 @@ class Tersus:
         Raises:
             ModelMissing, TokenizerMissing, DatabaseError, InvalidSettings: what it would meet.
         """
-        from ..compressors import Budget, Passage, load_compressor
+        from ..compressors import Budget, Passage
         from .compress_texts import compress_passages
         from .llm import target_model, tokenizer_of
         from .local_llm import LocalLLM
@@ -141,7 +167,7 @@ class Tersus:
         tokenizer_of(settings, *target_model(settings, self.llm))
         if isinstance(self.llm, LocalLLM):  # an endpoint has nothing to load
             next(iter(self.llm.stream_complete("warm")))
-        compressor = load_compressor(settings.compressor, **settings.options_of(settings.compressor))
+        compressor = self.compressor()
         if compressor.accepts("warm"):
             passages = [Passage(text="A short text. It loads the model.")]
             compress_passages("warm", passages, compressor, Budget(ratio=0.5), settings)

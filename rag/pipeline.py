@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from inspect import unwrap
 from typing import TYPE_CHECKING, Any, cast
 
 from ..compressors import (
@@ -23,25 +22,26 @@ from ..compressors import (
     load_compressor,
     render_context,
 )
-from ..errors import InvalidInput, TersusError
+from ..errors import InvalidInput
 from .account import Account, price_of
 from .failopen import Context, compress_or_original
 from .ledger import CollectionRepository, Database
-from .llm import LLMFailed, LLMTimeout, Usage, target_model, tokenizer_of, usage_of
+from .llm import LLMFailed, Usage, target_model, tokenizer_of, usage_of
+from .llm_call import chat_pieces, llm_errors, only_sync
 from .prompt import prompt_messages, prompt_text
 from .results import QueryResult, Seconds
 from .retrieve import NothingFound, PassageSource, SearchSource
 from .risk import Resolved, resolve_budget
 from .search.options import SearchOptions
 from .settings import Settings
-from .timelimit import TimeLimitExceeded, run_with_limit
+from .timelimit import run_with_limit
 
 if TYPE_CHECKING:
     from llama_index.core.llms import LLM, ChatResponse
 
     from .ledger.tables import Kind
 
-__all__ = ["Pipeline", "QuestionTooLong"]
+__all__ = ["Pipeline", "Prepared", "QuestionTooLong"]
 
 _MARGIN = 64  # tokens for what a chat template puts around the messages
 
@@ -71,6 +71,15 @@ class _Run:
     seconds_without: float | None
     context: Context | None = None
     prompt_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is sent, before the answer; ``prompt_tokens`` is None where nothing is asked."""
+
+    id: str
+    context: Context
+    prompt_tokens: int | None
 
 
 class Pipeline:
@@ -126,6 +135,34 @@ class Pipeline:
                 return await asyncio.to_thread(self._close, run, response)
             except (Exception, asyncio.CancelledError) as error:
                 # Shielded: a second cancellation does not keep the row from being closed.
+                await asyncio.shield(asyncio.to_thread(run.account.fail, error))
+                raise
+
+    async def astream(
+        self, question: str, collection: str, **options: Any
+    ) -> AsyncGenerator[Prepared | str | QueryResult, None]:
+        """As :meth:`aquery`, bit by bit: the context that is sent, the answer's pieces, the result.
+
+        The result comes after its row was closed. Close the generator (``aclose``) to give the query up.
+        """
+        run = await self._aopen(question, collection, **options)
+        with self._recorded(run):
+            try:
+                await asyncio.to_thread(self._prepare, run)
+                assert run.context is not None  # noqa: S101
+                yield Prepared(run.account.id, run.context, run.prompt_tokens)
+                response = None
+                if not run.context_only:
+                    assert self._llm is not None  # noqa: S101
+                    messages = prompt_messages(run.question, run.context.text)
+                    with llm_errors(run.account, run.model, self.settings.llm_timeout):
+                        async for piece in chat_pieces(self._llm, messages, self.settings.llm_timeout):
+                            if isinstance(piece, str):
+                                yield piece
+                            else:
+                                response = piece
+                yield await asyncio.to_thread(self._close, run, response)
+            except BaseException as error:
                 await asyncio.shield(asyncio.to_thread(run.account.fail, error))
                 raise
 
@@ -283,16 +320,16 @@ class Pipeline:
         assert self._llm is not None  # noqa: S101
         assert run.context is not None  # noqa: S101
         llm, messages = self._llm, prompt_messages(run.question, run.context.text)
-        with _llm_errors(run, self.settings.llm_timeout):
+        with llm_errors(run.account, run.model, self.settings.llm_timeout):
             return run_with_limit(lambda: llm.chat(messages), self.settings.llm_timeout, run.model)
 
     async def _acall(self, run: _Run) -> ChatResponse:
         assert self._llm is not None  # noqa: S101
         assert run.context is not None  # noqa: S101
-        if _only_sync(self._llm):
+        if only_sync(self._llm):
             return await asyncio.to_thread(self._call, run)
         messages = prompt_messages(run.question, run.context.text)
-        with _llm_errors(run, self.settings.llm_timeout):
+        with llm_errors(run.account, run.model, self.settings.llm_timeout):
             return await asyncio.wait_for(self._llm.achat(messages), self.settings.llm_timeout)
 
     def _close(self, run: _Run, response: ChatResponse | None) -> QueryResult:
@@ -345,33 +382,3 @@ def _give_up(error: BaseException, opened: Future[_Run]) -> None:
     """Close the row that was opened for a task which did not wait for it."""
     if opened.exception() is None:
         opened.result().account.fail(error)
-
-
-def _only_sync(llm: LLM) -> bool:
-    """Whether ``achat`` is the one that LlamaIndex derives from ``chat``, which blocks the event loop."""
-    from llama_index.core.llms import CustomLLM
-
-    # LlamaIndex wraps the inherited method anew for each subclass.
-    return isinstance(llm, CustomLLM) and unwrap(type(llm).achat) is unwrap(CustomLLM.achat)
-
-
-@contextmanager
-def _llm_errors(run: _Run, limit: float) -> Iterator[None]:
-    """Time the call, and turn what a provider's library raises into our errors."""
-    started = time.perf_counter()
-    try:
-        yield
-    except Exception as error:
-        timed_out = isinstance(error, (TimeLimitExceeded, TimeoutError)) or "Timeout" in type(error).__name__
-        if timed_out:
-            raise LLMTimeout(
-                f"{run.model} did not answer within {limit:g} s", hint="raise TERSUS_LLM_TIMEOUT"
-            ) from error
-        if isinstance(error, TersusError):
-            raise
-        raise LLMFailed(
-            f"{run.model} failed: {type(error).__name__}: {error}",
-            hint="check TERSUS_LLM_BASE_URL, TERSUS_LLM_MODEL and TERSUS_LLM_API_KEY",
-        ) from error
-    finally:
-        run.account.seconds["llm"] = time.perf_counter() - started

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,7 +13,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from sqlalchemy import Integer, select, update
+from sqlalchemy import Integer, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from ...errors import InvalidInput
@@ -125,10 +125,17 @@ class QueryRepository:
         model: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        collections: Collection[str] | None = None,
+        key_id: str | None = None,
+        before: Query | None = None,
         limit: int = 100,
         offset: int = 0,
     ) -> Sequence[Query]:
-        """Rows, newest first; None means any. ``since`` is included, ``until`` is not."""
+        """Rows, newest first; None means any. ``since`` is included, ``until`` is not.
+
+        ``collections``: only these, and those that the API key ``key_id`` asked for itself.
+        ``before``: rows that stand behind this one, however many have come since.
+        """
         statement = select(Query)
         if kinds is not None:
             statement = statement.where(Query.kind.in_(kinds))
@@ -143,6 +150,11 @@ class QueryRepository:
             statement = statement.where(Query.created_at >= since)
         if until is not None:
             statement = statement.where(Query.created_at < until)
+        if collections is not None:
+            statement = statement.where(or_(Query.collection.in_(collections), Query.key_id == key_id))
+        if before is not None:
+            older = and_(Query.created_at == before.created_at, Query.id < before.id)
+            statement = statement.where(or_(Query.created_at < before.created_at, older))
         statement = statement.order_by(Query.created_at.desc(), Query.id.desc()).limit(limit).offset(offset)
         return self._session.scalars(statement.execution_options(populate_existing=True)).all()
 

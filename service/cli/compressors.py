@@ -24,7 +24,7 @@ def compressors(
     One that cannot be loaded is listed with its error. Speed is by order of magnitude, for ten passages on
     two CPU cores: instant (10 ms), fast (half a second), medium (seconds), slow (more).
     """
-    from .compressor_about import describe, explain
+    from ..compressor_about import describe, explain
     from .output import print_json, stdout
 
     if name is not None:

@@ -35,7 +35,7 @@ class TersusGroup(QuietGroup):
             _report(state, error.code, error.message, error.hint)
             if state.verbose:
                 traceback.print_exception(error)
-            raise typer.Exit(2 if isinstance(error, UsageProblem) else 1) from error
+            raise typer.Exit(2 if error.code == UsageProblem.code else 1) from error
         except KeyboardInterrupt as error:
             raise typer.Exit(130) from error
         except Exception as error:

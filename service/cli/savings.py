@@ -87,8 +87,8 @@ def savings(
     """
     from ...rag.ledger import QueryRepository
     from ...rag.ledger.savings import savings as sum_up
+    from ..moments import moment
     from .ledger_rows import query_dict
-    from .moments import moment
     from .output import print_json
 
     if as_json and as_csv:

@@ -18,7 +18,16 @@ from starlette.exceptions import HTTPException
 from ...errors import InvalidInput, TersusError
 from .request_id import request_id
 
-__all__ = ["BodyTooLarge", "Forbidden", "TooMany", "error_body", "error_response", "install", "status_of"]
+__all__ = [
+    "BodyTooLarge",
+    "Forbidden",
+    "TooMany",
+    "error_body",
+    "error_response",
+    "install",
+    "status_of",
+    "unexpected",
+]
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +59,7 @@ _STATUS = {
     "unknown_document": 404,
     "unknown_job": 404,
     "unknown_run": 404,
+    "unknown_compressor": 404,
     "nothing_found": 404,
     "collection_exists": 409,
     "collection_mismatch": 409,
@@ -84,7 +94,7 @@ def status_of(error: TersusError) -> int:
         return 422
     if error.code.startswith(("database_", "schema_", "disk_", "snapshot_")):
         return 503
-    if error.code.startswith("file_") or error.code in ("unknown_compressor", "unsupported_query"):
+    if error.code.startswith("file_") or error.code == "unsupported_query":
         return 422
     return 500
 
@@ -137,8 +147,13 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def _any(_request: Request, error: Exception) -> JSONResponse:
-        log.error("unexpected %s", type(error).__name__, exc_info=error)
-        return JSONResponse(_form("internal_error", "the service failed", "the log says more"), 500)
+        return JSONResponse(unexpected(error), 500)
+
+
+def unexpected(error: Exception) -> dict[str, object]:
+    """What is said of an error that is none of ours; the log has all of it."""
+    log.error("unexpected %s", type(error).__name__, exc_info=error)
+    return _form("internal_error", "the service failed", "the log says more under the request's id")
 
 
 def _form(code: str, message: str, hint: str | None) -> dict[str, object]:

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-__all__ = ["CONTENT_TYPE", "add_gauges", "observe_query", "observe_request", "text"]
+if TYPE_CHECKING:
+    from ...rag import QueryResult
+
+__all__ = [
+    "CONTENT_TYPE",
+    "add_gauges",
+    "observe_query",
+    "observe_request",
+    "observe_result",
+    "remove_gauges",
+    "text",
+]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -48,6 +61,12 @@ def observe_query(kind: str, outcome: str, before: int, after: int, seconds: dic
     for step, taken in seconds.items():
         if taken is not None:
             _STEPS.labels(step).observe(taken)
+
+
+def observe_result(kind: str, result: QueryResult) -> None:
+    """`observe_query` of what the pipeline returned."""
+    seconds = asdict(result.seconds)
+    observe_query(kind, result.outcome, result.tokens_before, result.tokens_after, seconds)
 
 
 def add_gauges(read: Callable[[], dict[str, float]]) -> Collector:

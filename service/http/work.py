@@ -46,7 +46,7 @@ class Work:
 
     def __init__(self, at_once: int, seconds: float) -> None:
         self._free = at_once
-        self._seconds = seconds
+        self.seconds = seconds
         self.stopping = False
         self.running = 0
 
@@ -79,13 +79,13 @@ class Work:
         task = asyncio.ensure_future(work)
         gone = asyncio.ensure_future(_disconnected(request))
         try:
-            await asyncio.wait({task, gone}, timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task, gone}, timeout=self.seconds, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return task.result()
             error: TersusError = (
                 ClientGone("the caller hung up")
                 if gone.done()
-                else TimeLimitExceeded(f"not done within {self._seconds:g} s")
+                else TimeLimitExceeded(f"not done within {self.seconds:g} s")
             )
             task.cancel()
             await asyncio.wait({task})  # until its row is closed

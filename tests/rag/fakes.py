@@ -17,6 +17,7 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
+    ChatResponseAsyncGen,
     CompletionResponse,
     CompletionResponseGen,
     LLMMetadata,
@@ -140,6 +141,22 @@ class ScriptedLLM(SyncLLM):
         self._begin(messages)
         await asyncio.sleep(self.delay)
         return self._end()
+
+    async def astream_chat(self, messages: Sequence[ChatMessage], **_: Any) -> ChatResponseAsyncGen:
+        self._begin(messages)
+
+        async def words() -> ChatResponseAsyncGen:
+            said = ""
+            for word in re.findall(r"\s*\S+", self.answer or ""):
+                await asyncio.sleep(self.delay)
+                said += word
+                message = ChatMessage(role=MessageRole.ASSISTANT, content=said)
+                yield ChatResponse(message=message, delta=word, raw=None)
+            end = self._end()
+            end.delta = ""
+            yield end
+
+        return words()
 
 
 def usage(prompt: int = 100, cached: int | None = None, completion: int = 7) -> dict[str, Any]:

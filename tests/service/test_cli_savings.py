@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 from tersus.rag.ledger import Database, NewQuery, QueryRepository, schema
-from tersus.service.cli.common import UsageProblem
-from tersus.service.cli.moments import moment
+from tersus.service.moments import MomentUnclear, moment
 
 NOW = datetime.now(UTC)
 LAST_MONTH = NOW - timedelta(days=30)
@@ -199,7 +198,7 @@ def test_moments_are_days_times_or_how_long_ago(text: str | None, meant: datetim
 
 @pytest.mark.parametrize("text", ["", "7", "7y", "now", "999999w", "-1d", "0001-01-01T00:00+23:00"])
 def test_other_moments_are_refused_by_the_name_of_the_option(text: str) -> None:
-    with pytest.raises(UsageProblem, match="--since"):
+    with pytest.raises(MomentUnclear, match="--since"):
         moment(text, "--since", AT)
 
 

@@ -14,7 +14,7 @@ _OPTION = re.compile(r" {4}(\w+): (.*)")
 
 def describe(name: str) -> dict[str, Any]:
     """One line's worth, with ``error`` where it cannot be loaded. Loads no weights."""
-    from ...compressors import load_compressor
+    from ..compressors import load_compressor
 
     about: dict[str, Any] = dict.fromkeys(("name", *_FIELDS, "error"))
     about["name"] = name
@@ -36,7 +36,7 @@ def explain(name: str) -> dict[str, Any]:
     Raises:
         UnknownCompressor, CompressorBroken: as ``compressor_class``.
     """
-    from ...compressors import ChainCompressor, compressor_class
+    from ..compressors import ChainCompressor, compressor_class
 
     if "+" in name:
         stages = [explain(stage.strip()) for stage in name.split("+")]

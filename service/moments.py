@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-from .common import UsageProblem
+from ..errors import InvalidInput
 
-__all__ = ["moment"]
+__all__ = ["MomentUnclear", "moment"]
 
 _AGO = re.compile(r"(\d{1,6})\s*([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class MomentUnclear(InvalidInput):
+    """The text names no moment."""
+
+    code = "usage"
 
 
 def moment(text: str | None, option: str, now: datetime | None = None) -> datetime | None:
@@ -20,7 +26,7 @@ def moment(text: str | None, option: str, now: datetime | None = None) -> dateti
     ago: ``90m``, ``24h``, ``7d``, ``2w``.
 
     Raises:
-        UsageProblem: naming ``option``, where it is none of these.
+        MomentUnclear: naming ``option``, where it is none of these.
     """
     if text is None:
         return None
@@ -31,6 +37,6 @@ def moment(text: str | None, option: str, now: datetime | None = None) -> dateti
         parsed = datetime.fromisoformat(text.strip())
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise UsageProblem(
+        raise MomentUnclear(
             f"{option} does not understand {text!r}", hint="write 2026-11-01, 2026-11-01T08:30, 24h, 7d or 2w"
         ) from error
