@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 from ..models.runtime import well_formed
@@ -142,7 +143,7 @@ def _windows(ranges: Sequence[tuple[int, int]], room: int) -> _Places:
             following -= 1
         first = following
     chosen = [0] * len(ranges)
-    best = [-1] * len(ranges)
+    best = [-inf] * len(ranges)  # a segment that its window cuts off has less than no context there
     for number, (window, inside) in enumerate(zip(windows, members, strict=True)):
         for i in inside:
             context = min(ranges[i][0] - window[0], window[1] - ranges[i][1])

@@ -14,11 +14,11 @@ branch_labels: str | None = None
 depends_on: str | None = None
 
 _COLUMNS = {
+    "search": sa.String(16),
     "key_id": sa.String(32),
     "key_name": sa.String(200),
     "request_id": sa.String(128),
     "endpoint": sa.String(100),
-    "search": sa.String(16),
 }
 
 

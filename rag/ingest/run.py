@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from ..ledger.new_document import MAX_EXTERNAL_ID
 from ..settings import Settings
 from .readers import FileRefused, FileUnreadable, ParsedDocument, read_file
 from .report import IngestReport, OnProgress
+from .uploads import Upload, read_upload
 from .walk import FoundFile, Refusal, find_files
 from .writer import Writer
 
@@ -94,10 +96,24 @@ class Ingester:
         writer.flush()
         return self._finish(writer, started)
 
-    def _file(self, writer: Writer, file: FoundFile) -> None:
+    def ingest_uploads(
+        self, uploads: Sequence[Upload], collection: str, *, on_progress: OnProgress | None = None
+    ) -> IngestReport:
+        """Ingest files under the names that their senders gave them, which are their external ids."""
+        started = time.perf_counter()
+        writer = self._writer(collection, len(uploads), on_progress)
+        for upload in uploads:
+            read = partial(read_upload, upload)
+            self._file(writer, FoundFile(upload.path, upload.name), read)
+        writer.flush()
+        return self._finish(writer, started)
+
+    def _file(
+        self, writer: Writer, file: FoundFile, read: Callable[[int], Sequence[ParsedDocument]] | None = None
+    ) -> None:
         limit = int(self._settings.max_file_mb * 2**20)
         try:
-            if len(file.external_id.encode()) > MAX_EXTERNAL_ID:
+            if len(file.external_id.encode("utf-8", "surrogatepass")) > MAX_EXTERNAL_ID:
                 raise FileUnreadable(
                     f"has a path of more than {MAX_EXTERNAL_ID} bytes", hint="give its folders shorter names"
                 )
@@ -108,7 +124,7 @@ class Ingester:
                         digest.update(block)
             content_hash = digest.hexdigest()
             if not writer.has(file.external_id, content_hash):
-                for document in read_file(file.path, max_bytes=limit):
+                for document in read(limit) if read else read_file(file.path, max_bytes=limit):
                     writer.take(document, content_hash)
         except FileRefused as error:
             writer.refuse(file.external_id, error)

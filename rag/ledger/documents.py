@@ -37,9 +37,11 @@ class DocumentRepository:
             statement.options(undefer(Document.text)).execution_options(populate_existing=True)
         )
 
-    def list(self, collection: Collection, limit: int = 100, offset: int = 0) -> Sequence[Document]:
-        """Documents in the order they were first added, without their texts."""
-        statement = select(Document).where(Document.collection_id == collection.id)
+    def list(
+        self, collection: Collection, limit: int = 100, offset: int = 0, *, after: int = 0
+    ) -> Sequence[Document]:
+        """Documents in the order they were first added, without their texts; those behind id ``after``."""
+        statement = select(Document).where(Document.collection_id == collection.id, Document.id > after)
         return self._session.scalars(statement.order_by(Document.id).limit(limit).offset(offset)).all()
 
     def hashes(self, collection: Collection) -> dict[str, str]:

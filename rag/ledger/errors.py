@@ -20,6 +20,7 @@ __all__ = [
     "SchemaNewer",
     "SchemaOutdated",
     "UnknownCollection",
+    "UnknownDocument",
     "UnknownQuery",
 ]
 
@@ -94,6 +95,12 @@ class UnknownCollection(TersusError, LookupError):
     """No collection has that name."""
 
     code = "unknown_collection"
+
+
+class UnknownDocument(TersusError, LookupError):
+    """The collection holds no document of that id."""
+
+    code = "unknown_document"
 
 
 class CollectionExists(InvalidInput):

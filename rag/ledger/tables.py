@@ -8,11 +8,13 @@ from .cluster_table import ChunkCluster, Cluster, Clustering
 from .corpus_tables import Chunk, Collection, Document, Vector
 from .crag_table import Crag, CragCluster, CragGroup, CragMember, CragSentence
 from .idempotency_table import IdempotencyRow
+from .job_table import JOB_STATES, JobRow, JobState
 from .key_table import ApiKeyRow, KeyReservation, KeyUsage
 from .node_table import NodeRow
 from .query_table import KINDS, OUTCOMES, Kind, Outcome, Query
 
 __all__ = [
+    "JOB_STATES",
     "KINDS",
     "OUTCOMES",
     "ApiKeyRow",
@@ -30,6 +32,8 @@ __all__ = [
     "CragSentence",
     "Document",
     "IdempotencyRow",
+    "JobRow",
+    "JobState",
     "KeyReservation",
     "KeyUsage",
     "Kind",

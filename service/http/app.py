@@ -15,6 +15,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from ...errors import TersusError
 from ...rag import Tersus
+from ...rag.jobs import JobRunner
 from ...rag.keys import any_keys
 from ...rag.settings import InvalidSettings
 from . import errors, health, metrics, telemetry
@@ -56,6 +57,7 @@ def create_app(
     )
     app.state.tersus = tersus
     app.state.config = config
+    app.state.jobs = JobRunner(tersus.database)
     app.state.work = Work(config.max_at_once, config.request_timeout)
     app.state.keys_required = keys if config.require_keys is None else config.require_keys
     app.state.models = "ok"
@@ -91,6 +93,7 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         work.stopping = True
+        await asyncio.to_thread(app.state.jobs.close)
         while work.running:
             await asyncio.sleep(0.02)
         if warming is not None:

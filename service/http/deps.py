@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from ...rag import Tersus
+from ...rag.jobs import JobRunner
 from ...rag.keys import ApiKey, KeyInvalid, authenticate
 from ...rag.ledger.origin import Origin, current_origin
 from .config import ServeConfig
@@ -18,7 +19,7 @@ from .errors import Forbidden
 from .request_id import request_id
 from .work import Work
 
-__all__ = ["Admin", "Caller", "Config", "Reader", "Room", "Scope", "TersusDep", "Writer", "caller"]
+__all__ = ["Admin", "Caller", "Config", "Jobs", "Reader", "Room", "Scope", "TersusDep", "Writer", "caller"]
 
 Scope = Literal["read", "write", "admin"]
 _bearer = HTTPBearer(auto_error=False, description="An API key: `tersus keys create NAME`.")
@@ -62,6 +63,11 @@ def _work(request: Request) -> Work:
     return found
 
 
+def _jobs(request: Request) -> JobRunner:
+    found: JobRunner = request.app.state.jobs
+    return found
+
+
 def caller(scope: Scope) -> Callable[..., Awaitable[Caller]]:
     """A dependency: the caller, whose key has ``scope`` (``admin`` has all).
 
@@ -95,6 +101,7 @@ def caller(scope: Scope) -> Callable[..., Awaitable[Caller]]:
 
 TersusDep = Annotated[Tersus, Depends(_tersus)]
 Config = Annotated[ServeConfig, Depends(_config)]
+Jobs = Annotated[JobRunner, Depends(_jobs)]
 Room = Annotated[Work, Depends(_work)]
 Reader = Annotated[Caller, Depends(caller("read"))]
 Writer = Annotated[Caller, Depends(caller("write"))]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import TersusError
 from ...rag import Settings, Tersus, load_settings
+from ...rag.ingest.uploads import remove_left
 from ...rag.settings import InvalidSettings
 from .app import create_app
 from .config import ServeConfig, load_config
@@ -71,6 +72,7 @@ def serve(settings: Settings, config: ServeConfig, *, level: int, form: LogForma
     import uvicorn
 
     check(settings, config)
+    remove_left(settings.home)
     with _environment(settings, config, f"{level} {form}"):
         configure(level, form)
         uvicorn.run(

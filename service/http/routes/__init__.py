@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from . import compress, compressors, queries, query, retrieve, savings
+from . import collections, compress, compressors, documents, files, jobs, queries, query, retrieve, savings
 
 __all__ = ["ROUTERS"]
 
 ROUTERS: tuple[APIRouter, ...] = (
+    collections.router,
+    documents.router,
+    files.router,
+    jobs.router,
     retrieve.router,
     compress.router,
     query.router,

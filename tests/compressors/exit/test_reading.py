@@ -81,6 +81,16 @@ def test_a_segment_longer_than_a_window_is_read_from_its_start(tokenizer: Tokeni
     assert (sentence.start, sentence.end) == (reading.windows[0].text_start, WINDOW_TOKENS - 1)
 
 
+def test_a_segment_longer_than_a_window_is_read_behind_others_too(tokenizer: Tokenizer) -> None:
+    text = f"Cats purr. Dogs bark. {'word ' * 600}end. Mice squeak."
+    reading = read(tokenizer, "Who barks?", [Passage(text=text)])
+    long = next(s for s in reading.sentences if len(s.pieces) > WINDOW_TOKENS)
+    read_here = reading.windows[long.window].ids[long.start : long.end]
+    assert read_here == long.pieces[: len(read_here)]
+    assert len(read_here) > 300
+    assert all(s.start < s.end for s in reading.sentences)
+
+
 def test_of_a_long_query_both_ends_are_read(tokenizer: Tokenizer) -> None:
     reading = read(tokenizer, " ".join(f"w{i}" for i in range(500)), [Passage(text="Cats purr.")])
     assert len(reading.query) == QUERY_TOKENS

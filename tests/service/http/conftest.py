@@ -72,9 +72,9 @@ def client(start: Start) -> TestClient:
 def key(tersus: Tersus) -> Callable[..., str]:
     """Make an API key; from then on requests need one."""
 
-    def make(name: str = "ci", **options: Any) -> str:
+    def make(name: str = "ci", *scopes: Any, **options: Any) -> str:
         with tersus.database.session(write=True) as session:
-            token, _ = KeyRepository(session).create(name, **options)
+            token, _ = KeyRepository(session).create(name, *scopes, **options)
         return token
 
     return make
