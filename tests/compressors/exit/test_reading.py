@@ -82,8 +82,10 @@ def test_a_segment_longer_than_a_window_is_read_from_its_start(tokenizer: Tokeni
 
 
 def test_a_segment_longer_than_a_window_is_read_behind_others_too(tokenizer: Tokenizer) -> None:
-    text = f"Cats purr. Dogs bark. {'word ' * 600}end. Mice squeak."
-    reading = read(tokenizer, "Who barks?", [Passage(text=text)])
+    code = "```\n" + "x = (1,)\n" * 100 + "```"  # whole, whatever its length
+    reading = read(
+        tokenizer, "Who barks?", [Passage(text=f"Cats purr. Dogs bark.\n\n{code}\n\nMice squeak.")]
+    )
     long = next(s for s in reading.sentences if len(s.pieces) > WINDOW_TOKENS)
     read_here = reading.windows[long.window].ids[long.start : long.end]
     assert read_here == long.pieces[: len(read_here)]
