@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import InvalidInput, TersusError
 
-__all__ = ["TokenCounter", "TokenizerMissing", "counter_name", "load_counter", "valid_unicode"]
+__all__ = ["TokenCounter", "TokenizerMissing", "counter_name", "load_counter", "remembering", "valid_unicode"]
 
 TokenCounter = Callable[[str], int]
 """Number of tokens of a text, without the special tokens that a model adds around it."""
@@ -48,6 +48,32 @@ class _Counter:
         return f"load_counter({self.name!r})"
 
 
+class _Remembering:
+    def __init__(self, counter: TokenCounter) -> None:
+        self.name = counter_name(counter)
+        self._counter = counter
+        self._counts: dict[str, int] = {}
+
+    def __call__(self, text: str) -> int:
+        found = self._counts.get(text)
+        if found is None:
+            found = self._counter(text)
+            if len(text) >= _LONG and len(self._counts) < _REMEMBERED:
+                self._counts[text] = found
+        return found
+
+
+_LONG, _REMEMBERED = 1000, 16
+
+
+def remembering(counter: TokenCounter) -> TokenCounter:
+    """The same counter, which remembers the long texts that it counts: for the length of one request.
+
+    A context is counted before and after each step, and most steps leave the one or the other as it was.
+    """
+    return _Remembering(counter)
+
+
 def counter_name(counter: TokenCounter) -> str:
     """The name under which a count is recorded: the tokenizer's, or the callable's own."""
     return str(getattr(counter, "name", None) or getattr(counter, "__name__", None) or type(counter).__name__)
@@ -82,7 +108,9 @@ def load_counter(name: str = "cl100k", *, label: str | None = None) -> TokenCoun
             raise TokenizerMissing(f"{file} is not a tokenizer: {error}") from error
         local.no_truncation()  # encoders' files carry a limit, which would undercount
         local.no_padding()
-        return _Counter(label or name, lambda text: len(local.encode(text, add_special_tokens=False).ids))
+        return _Counter(
+            label or name, lambda text: len(local.encode_batch_fast([text], add_special_tokens=False)[0].ids)
+        )
     return _from_hub(name, label or name)
 
 

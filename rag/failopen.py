@@ -21,6 +21,7 @@ from ..compressors import (
     TokenCounter,
     load_compressor,
 )
+from ..compressors.tokens import remembering
 from ..errors import TersusError
 from .timelimit import run_with_limit
 
@@ -73,6 +74,7 @@ def compress_or_original(
         room: tokens that the model's window leaves for the context. The original is
             what plain RAG would send into it: the leading passages that fit.
     """
+    counter = remembering(counter)
     original = load_compressor("none").compress(
         query, passages, Budget(max_tokens=room) if room else Budget(), counter=counter, renderer=renderer
     )
