@@ -11,9 +11,7 @@ from typing import Any
 __all__ = ["main", "markdown"]
 
 _USAGE = "usage: python -m tersus.eval.bench_markdown FILE\n"
-_HEAD = (
-    "| compressor | asked | kept | answer recall | support recall | s a query |\n|---|--:|--:|--:|--:|--:|"
-)
+_HEAD = "| compressor | asked | kept | answer recall | support recall | s/query |\n|---|--:|--:|--:|--:|--:|"
 
 
 def markdown(found: Mapping[str, Any]) -> str:
