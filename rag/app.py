@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from .batching import CompressorPool, Serving
 from .settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class Tersus:
         embedding: any LlamaIndex embedding in place of the settings' one.
         background: whether an index that its collection has outgrown is built anew beside the searches; not
             for a process that answers one question and ends.
+        serving: for many callers at once: what arrives together is embedded and compressed together, in
+            bounded queues, and results of compression are kept (see :mod:`tersus.rag.batching`).
     """
 
     def __init__(
@@ -48,13 +50,14 @@ class Tersus:
         llm: LLM | None = None,
         embedding: BaseEmbedding | None = None,
         background: bool = True,
+        serving: bool = False,
     ) -> None:
         self._background = background
         self.settings = settings or load_settings()
         self._llm = llm
         self._embedding = embedding
-        self._compressors: dict[str, Compressor] = {}
-        self._lock = threading.Lock()
+        self._serving = Serving(self.settings) if serving else None
+        self._compressors = CompressorPool(self._serving.compressor if self._serving else None)
 
     @cached_property
     def database(self) -> Database:
@@ -91,7 +94,8 @@ class Tersus:
         """The embedding model; raises ModelMissing."""
         from .embedding import load_embedding
 
-        return self._embedding or load_embedding(self.settings.embedding_model)
+        found = self._embedding or load_embedding(self.settings.embedding_model)
+        return self._serving.embedding(found) if self._serving else found
 
     @cached_property
     def llm(self) -> LLM:
@@ -119,7 +123,9 @@ class Tersus:
         """Answers questions."""
         from .pipeline import Pipeline
 
-        return Pipeline(self.settings, self.database, self.retriever, self.llm)
+        return Pipeline(
+            self.settings, self.database, self.retriever, self.llm, compressors=self.compressor
+        )
 
     def compressor(self, name: str | None = None) -> Compressor:
         """The compressor of this name with the settings' options, loaded once and shared.
@@ -130,18 +136,16 @@ class Tersus:
         Raises:
             UnknownCompressor, CompressorBroken, InvalidInput.
         """
-        from ..compressors import load_compressor
-
         name = name or self.settings.compressor
-        with self._lock:
-            if name not in self._compressors:
-                self._compressors[name] = load_compressor(name, **self.settings.options_of(name))
-            return self._compressors[name]
+        return self._compressors.get(name, self.settings.options_of(name))
 
     def share(self, compressor: Compressor) -> None:
         """Use this object wherever its name is asked for."""
-        with self._lock:
-            self._compressors[compressor.name] = compressor
+        self._compressors.share(compressor)
+
+    def gauges(self) -> dict[str, float]:
+        """Figures of queues, batches and cache, by name; none where it is not ``serving``."""
+        return self._serving.gauges() if self._serving else {}
 
     def query(self, question: str, collection: str, **options: Any) -> QueryResult:
         """Short for ``pipeline.query``."""
@@ -173,7 +177,9 @@ class Tersus:
             compress_passages("warm", passages, compressor, Budget(ratio=0.5), settings)
 
     def close(self) -> None:
-        """Close the database's connections."""
+        """Finish the requests that queues hold, and close the database's connections."""
+        if self._serving is not None:
+            self._serving.close()
         if "database" in self.__dict__:
             self.database.close()
 

@@ -23,6 +23,8 @@ from ..compressors import (
 )
 from ..compressors.tokens import remembering
 from ..errors import TersusError
+from .batching.errors import Refused
+from .cancel import Cancelled
 from .timelimit import run_with_limit
 
 __all__ = ["Context", "compress_or_original"]
@@ -73,6 +75,9 @@ def compress_or_original(
         protection: what stays besides the best; nothing where None.
         room: tokens that the model's window leaves for the context. The original is
             what plain RAG would send into it: the leading passages that fit.
+
+    Raises:
+        Refused: a batched compressor takes nothing more (Overloaded, Closed). Cancelled: the caller gave up.
     """
     counter = remembering(counter)
     original = load_compressor("none").compress(
@@ -91,6 +96,8 @@ def compress_or_original(
             f"compression with {compressor.name}",
         )
         _check(result, compressor.name)
+    except (Refused, Cancelled):  # nothing failed: there is no room, or nobody who waits
+        raise
     except Exception as error:  # a query never fails because a compressor did
         log.warning("compressor %s failed, the original context is sent", compressor.name, exc_info=error)
         code = error.code if isinstance(error, TersusError) else "compressor_failed"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ from ..compressors import (
 )
 from ..errors import InvalidInput
 from .account import Account, price_of
+from .cancel import in_thread
 from .failopen import Context, compress_or_original
 from .ledger import CollectionRepository, Database
 from .llm import LLMFailed, Usage, target_model, tokenizer_of, usage_of
@@ -89,12 +90,20 @@ class Pipeline:
 
     Args:
         llm: any LlamaIndex LLM; None allows ``context_only`` queries alone.
+        compressors: gives the compressor of a name; by default one is loaded for each query.
     """
 
     def __init__(
-        self, settings: Settings, database: Database, retriever: PassageSource, llm: LLM | None = None
+        self,
+        settings: Settings,
+        database: Database,
+        retriever: PassageSource,
+        llm: LLM | None = None,
+        *,
+        compressors: Callable[[str], Compressor] | None = None,
     ) -> None:
         self.settings = settings
+        self._compressors = compressors or (lambda name: load_compressor(name, **settings.options_of(name)))
         self.database = database
         self._retriever = retriever
         self._llm = llm
@@ -130,7 +139,7 @@ class Pipeline:
         run = await self._aopen(question, collection, **options)
         with self._recorded(run):  # closes the row at once if the coroutine itself is thrown away
             try:
-                await asyncio.to_thread(self._prepare, run)
+                await in_thread(self._prepare, run)
                 response = None if run.context_only else await self._acall(run)
                 return await asyncio.to_thread(self._close, run, response)
             except (Exception, asyncio.CancelledError) as error:
@@ -148,7 +157,7 @@ class Pipeline:
         run = await self._aopen(question, collection, **options)
         with self._recorded(run):
             try:
-                await asyncio.to_thread(self._prepare, run)
+                await in_thread(self._prepare, run)
                 assert run.context is not None  # noqa: S101
                 yield Prepared(run.account.id, run.context, run.prompt_tokens)
                 response = None
@@ -217,8 +226,7 @@ class Pipeline:
         if compress:
             chosen = compressor if isinstance(compressor, Compressor) else None
             if chosen is None:
-                name = str(compressor or self.settings.compressor)
-                chosen = load_compressor(name, **self.settings.options_of(name))
+                chosen = self._compressors(str(compressor or self.settings.compressor))
         budget = budget or self.settings.budget
         top_k = top_k or self.settings.top_k
         model, local = target_model(self.settings, self._llm)

@@ -86,6 +86,15 @@ class Settings(BaseSettings):
     compress_timeout: Annotated[float, Field(gt=0, le=_DAY)] = 20
     """Seconds after which compression is given up and the original context is sent."""
 
+    batch_wait_ms: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 4
+    """In the service: how long a batch is held open for others that are likely to come, in milliseconds."""
+    batch_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Most tokens (a quarter of the characters) of one batch; 8,192 by default, with CUDA 65,536."""
+    batch_queue: Annotated[int, Field(ge=1)] = 64
+    """Most requests that wait for one compressor, or to have their question embedded; more are refused."""
+    cache_mb: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 64
+    """Results of compression that the service keeps, in MiB; 0 keeps none."""
+
     ledger_text: LedgerText = "full"
     """What the ledger holds of questions, answers and passages: ``full``, ``hash`` or ``none``."""
 

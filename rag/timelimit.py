@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from ..errors import TersusError
+from .cancel import CancelToken, current_token
 
 __all__ = ["TimeLimitExceeded", "run_with_limit"]
 
@@ -32,6 +33,7 @@ def run_with_limit(call: Callable[[], T], seconds: float, what: str) -> T:
     which does not keep the process alive. While 8 such calls of the same ``what`` still run,
     new ones are refused at once, so that a hanging model cannot pile up threads, nor a hanging
     compressor keep a model from being called. Exceptions of ``call`` are raised here.
+    What waits in a queue for its turn is told by ``current_token``, and does not hang.
     """
     with _lock:
         hanging = {thread for thread in _abandoned.pop(what, ()) if thread.is_alive()}
@@ -40,7 +42,9 @@ def run_with_limit(call: Callable[[], T], seconds: float, what: str) -> T:
         if len(hanging) >= _MAX_ABANDONED:
             raise TimeLimitExceeded(f"{what}: {len(hanging)} earlier calls have not come back yet")
     future: Future[T] = Future()
+    token = CancelToken(current_token.get())
     context = contextvars.copy_context()
+    context.run(current_token.set, token)
 
     def work() -> None:
         try:
@@ -57,4 +61,7 @@ def run_with_limit(call: Callable[[], T], seconds: float, what: str) -> T:
             raise  # the call's own time-out, not ours
         with _lock:
             _abandoned.setdefault(what, set()).add(thread)
+        token.cancel()
         raise TimeLimitExceeded(f"{what} took longer than {seconds:g} s") from None
+    finally:
+        token.detach()
