@@ -48,6 +48,7 @@ def serve(
     settings = settings_of(ctx)
     config = load_config(host=host, port=port, workers=workers)
     shown = f"[{config.host}]" if ":" in config.host and not config.host.startswith("[") else config.host
-    stderr().print(f"Tersus on http://{shown}:{config.port} (API: /docs, stop with Ctrl-C)")
+    if stderr().is_terminal and log_format != "json":  # elsewhere every line is one of the log
+        stderr().print(f"Tersus on http://{shown}:{config.port} (API: /docs, stop with Ctrl-C)")
     level = logging.DEBUG if state_of(ctx).verbose else logging.INFO
     run(settings, config, level=level, form=log_format)  # type: ignore[arg-type]
