@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from ..errors import InvalidInput, TersusError
 
-__all__ = ["TokenCounter", "TokenizerMissing", "counter_name", "load_counter", "remembering", "valid_unicode"]
+__all__ = [
+    "TokenCounter",
+    "TokenizerMissing",
+    "counter_name",
+    "load_counter",
+    "plain_counter",
+    "remembering",
+    "remembering_all",
+    "valid_unicode",
+]
 
 TokenCounter = Callable[[str], int]
 """Number of tokens of a text, without the special tokens that a model adds around it."""
@@ -51,15 +60,15 @@ class _Counter:
 class _Remembering:
     def __init__(self, counter: TokenCounter) -> None:
         self.name = counter_name(counter)
-        self._counter = counter
-        self._counts: dict[str, int] = {}
+        self.counter = counter
+        self.counts: dict[str, int] = {}
 
     def __call__(self, text: str) -> int:
-        found = self._counts.get(text)
+        found = self.counts.get(text)
         if found is None:
-            found = self._counter(text)
-            if len(text) >= _LONG and len(self._counts) < _REMEMBERED:
-                self._counts[text] = found
+            found = self.counter(text)
+            if len(text) >= _LONG and len(self.counts) < _REMEMBERED:
+                self.counts[text] = found
         return found
 
 
@@ -71,7 +80,25 @@ def remembering(counter: TokenCounter) -> TokenCounter:
 
     A context is counted before and after each step, and most steps leave the one or the other as it was.
     """
-    return _Remembering(counter)
+    return _Remembering(plain_counter(counter))
+
+
+def remembering_all(counters: Sequence[TokenCounter]) -> TokenCounter:
+    """One for requests that are worked on together: it knows what each of theirs has counted.
+
+    All are of one :func:`plain_counter`.
+    """
+    if len(counters) == 1:
+        return counters[0]
+    together = _Remembering(plain_counter(counters[0]))
+    for counter in counters:
+        together.counts |= counter.counts if isinstance(counter, _Remembering) else {}
+    return together
+
+
+def plain_counter(counter: TokenCounter) -> TokenCounter:
+    """The counter behind one that remembers; others are it already."""
+    return counter.counter if isinstance(counter, _Remembering) else counter
 
 
 def counter_name(counter: TokenCounter) -> str:

@@ -14,6 +14,7 @@ from ...compressors import (
     load_counter,
     render_context,
 )
+from ...compressors.tokens import plain_counter
 
 __all__ = ["Ask", "Options", "well_formed"]
 
@@ -46,7 +47,7 @@ class Options:
     @property
     def kind(self) -> Hashable:
         """Equal where one ``compress_batch`` can serve both."""
-        return self.budget, self.protection, id(self.counter), id(self.renderer)
+        return self.budget, self.protection, id(plain_counter(self.counter)), id(self.renderer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from ...compressors import (
     Renderer,
     TokenCounter,
 )
+from ...compressors.tokens import plain_counter, remembering_all
 from .ask import Ask, Options, well_formed
 from .batcher import Batcher
 from .cache import CompressionCache
@@ -82,6 +83,7 @@ class BatchedCompressor(WrappedCompressor):
         ask = Ask((query,), (given,), options)
         if self._cache is None:
             return self._submit(ask)[0]
+        counter = plain_counter(options.counter)
         content = Content.of(
             self.inner,
             self._identity,
@@ -89,12 +91,10 @@ class BatchedCompressor(WrappedCompressor):
             given,
             options.budget,
             options.protection,
-            options.counter,
+            counter,
             options.renderer,
         )
-        return self._cache.compress(
-            content, given, lambda: self._submit(ask)[0], options.counter, options.renderer
-        )
+        return self._cache.compress(content, given, lambda: self._submit(ask)[0], counter, options.renderer)
 
     def compress_batch(
         self,
@@ -139,7 +139,7 @@ class BatchedCompressor(WrappedCompressor):
             [passages for ask in asks for passages in ask.passages],
             options.budget,
             protection=options.protection,
-            counter=options.counter,
+            counter=remembering_all([ask.options.counter for ask in asks]),
             renderer=options.renderer,
         )
         if len(found) != sum(len(ask.queries) for ask in asks):

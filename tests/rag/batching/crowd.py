@@ -28,7 +28,7 @@ class Gate:
     def __call__(self, asks: Sequence[Any]) -> list[Any]:
         self.batches.append([*asks])
         self.entered.set()
-        assert self.open.wait(20)
+        assert self.open.wait(6)
         for ask in asks:
             if ask in self.errors:
                 raise self.errors[ask]

@@ -169,7 +169,7 @@ def test_closing_finishes_what_is_held_and_takes_nothing_more(crowd: Crowd) -> N
         batcher.submit(9)
     gate.open.set()
     closing.result(10)
-    assert first.done()
+    assert first.result(10) == 0
     assert sorted(one.result(10) for one in others) == [2, 4, 6]
 
 
