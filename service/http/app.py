@@ -15,6 +15,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from ...errors import TersusError
 from ...rag import Tersus
+from ...rag.chat import Chat
 from ...rag.jobs import JobRunner
 from ...rag.keys import any_keys
 from ...rag.settings import InvalidSettings
@@ -57,6 +58,7 @@ def create_app(
     )
     app.state.tersus = tersus
     app.state.config = config
+    app.state.chat = Chat(tersus)
     app.state.jobs = JobRunner(tersus.database)
     app.state.work = Work(config.max_at_once, config.request_timeout)
     app.state.keys_required = keys if config.require_keys is None else config.require_keys
@@ -84,7 +86,8 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
     # A request's thread mostly waits, for the batch it is in or for SQL: the default pool would be too small.
     loop.set_default_executor(ThreadPoolExecutor(config.max_at_once + 16, "tersus"))
     work: Work = app.state.work
-    gauges = metrics.add_gauges(lambda: {"work_running": float(work.running)})
+    tersus: Tersus = app.state.tersus
+    gauges = metrics.add_gauges(lambda: {"work_running": float(work.running), **tersus.gauges()})
     warming = None
     if config.warm:
         app.state.models = "loading"
@@ -96,10 +99,11 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(app.state.jobs.close)
         while work.running:
             await asyncio.sleep(0.02)
+        await app.state.chat.close()
         if warming is not None:
             await warming
         metrics.remove_gauges(gauges)
-        await asyncio.to_thread(app.state.tersus.close)
+        await asyncio.to_thread(tersus.close)
 
 
 def _warm(app: FastAPI) -> None:

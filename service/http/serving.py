@@ -33,7 +33,7 @@ def application() -> FastAPI:
     """The application from the environment; uvicorn calls this once in every worker."""
     level, _, form = os.environ.pop(_LOG, "20 auto").partition(" ")
     configure(int(level), form)  # type: ignore[arg-type]
-    return create_app(Tersus(load_settings()), load_config())
+    return create_app(Tersus(load_settings(), serving=True), load_config())
 
 
 def check(settings: Settings, config: ServeConfig) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 
 from ...errors import TersusError
+from ...rag.cancel import CancelToken, current_token
 from ...rag.timelimit import TimeLimitExceeded
 
 __all__ = ["ClientGone", "Overloaded", "Stopping", "Work"]
@@ -76,7 +77,10 @@ class Work:
             work.close()  # where no room was found, it never began
 
     async def _watched(self, request: Request, work: Coroutine[Any, Any, T]) -> T:
+        token = CancelToken()  # for what waits in threads: cancelling a task does not reach them
+        before = current_token.set(token)
         task = asyncio.ensure_future(work)
+        current_token.reset(before)
         gone = asyncio.ensure_future(_disconnected(request))
         try:
             await asyncio.wait({task, gone}, timeout=self.seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -87,12 +91,14 @@ class Work:
                 if gone.done()
                 else TimeLimitExceeded(f"not done within {self.seconds:g} s")
             )
+            token.cancel()
             task.cancel()
             await asyncio.wait({task})  # until its row is closed
             raise error
         finally:
             gone.cancel()
             if not task.done():
+                token.cancel()
                 task.cancel()
                 await asyncio.wait({task})
             if not task.cancelled():
