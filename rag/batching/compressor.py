@@ -148,5 +148,5 @@ class BatchedCompressor(WrappedCompressor):
         return [[next(results) for _ in ask.queries] for ask in asks]
 
 
-class _BatchedExtractive(BatchedCompressor, WrappedExtractive):
+class _BatchedExtractive(BatchedCompressor, WrappedExtractive):  # type: ignore[override]
     """One that has scores, too."""

@@ -81,7 +81,8 @@ class Serving:
     def close(self) -> None:
         """Finish what is held, and take nothing more."""
         with self._lock:
-            parts = [*self._compressors, *([self._embedding] if self._embedding else [])]
+            parts: list[BatchedCompressor | BatchedEmbedding] = [*self._compressors]
+            parts += [self._embedding] if self._embedding else []
         end = time.monotonic() + self._patience
         for part in parts:
             part.close(max(0.0, end - time.monotonic()))

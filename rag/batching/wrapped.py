@@ -66,7 +66,7 @@ class WrappedCompressor(Compressor):
         return self.inner._compress_batch(tasks)
 
 
-class WrappedExtractive(WrappedCompressor, ExtractiveCompressor):
+class WrappedExtractive(WrappedCompressor, ExtractiveCompressor):  # type: ignore[override]
     """Of one that has scores, too."""
 
     inner: ExtractiveCompressor
