@@ -20,6 +20,7 @@ __all__ = [
     "target_model",
     "target_tokenizer",
     "tokenizer_of",
+    "usage_in",
     "usage_of",
 ]
 
@@ -129,7 +130,11 @@ def tokenizer_of(settings: Settings, model: str, local: bool, *, substitute: boo
 
 def usage_of(response: ChatResponse) -> Usage:
     """The provider's ``usage``, in the form that OpenAI made common."""
-    usage = _get(response.raw, "usage") or response.additional_kwargs
+    return usage_in(_get(response.raw, "usage") or response.additional_kwargs)
+
+
+def usage_in(usage: Any) -> Usage:
+    """The counts in a ``usage``; None where there is none, or nonsense."""
     details = _get(usage, "prompt_tokens_details")
     return Usage(
         prompt_tokens=_count(_get(usage, "prompt_tokens")),

@@ -60,9 +60,12 @@ def llm_errors(account: Account, model: str, limit: float) -> Iterator[None]:
 
 
 async def chat_pieces(
-    llm: LLM, messages: Sequence[ChatMessage], limit: float
+    llm: LLM, messages: Sequence[ChatMessage], limit: float, **options: Any
 ) -> AsyncGenerator[str | ChatResponse, None]:
     """The answer's pieces as they come, and at last the whole response with the provider's usage.
+
+    Args:
+        options: passed on to the LLM.
 
     Raises:
         TimeoutError: the next piece took longer than ``limit`` seconds.
@@ -71,7 +74,7 @@ async def chat_pieces(
     last: ChatResponse | None = None
     counted: ChatResponse | None = None
     ended = choices = False
-    async with aclosing(_responses(llm, messages)) as responses:
+    async with aclosing(_responses(llm, messages, options)) as responses:
         while True:
             try:
                 async with asyncio.timeout(limit):
@@ -94,13 +97,15 @@ async def chat_pieces(
     yield last
 
 
-async def _responses(llm: LLM, messages: Sequence[ChatMessage]) -> AsyncGenerator[ChatResponse, None]:
+async def _responses(
+    llm: LLM, messages: Sequence[ChatMessage], options: dict[str, Any]
+) -> AsyncGenerator[ChatResponse, None]:
     if only_sync(llm, "astream_chat"):
-        items = await asyncio.to_thread(lambda: iter(llm.stream_chat(messages)))
+        items = await asyncio.to_thread(lambda: iter(llm.stream_chat(messages, **options)))
         while (item := await asyncio.to_thread(next, items, _END)) is not _END:
             yield item  # type: ignore[misc]
         return
-    stream: AsyncIterator[ChatResponse] = await llm.astream_chat(messages, **_wants_usage(llm))
+    stream: AsyncIterator[ChatResponse] = await llm.astream_chat(messages, **_wants_usage(llm), **options)
     async for response in stream:
         yield response
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .base import Base
 from .calibration_table import CalibrationRow
+from .chat_table import ChatSent
 from .cluster_table import ChunkCluster, Cluster, Clustering
 from .corpus_tables import Chunk, Collection, Document, Vector
 from .crag_table import Crag, CragCluster, CragGroup, CragMember, CragSentence
@@ -20,6 +21,7 @@ __all__ = [
     "ApiKeyRow",
     "Base",
     "CalibrationRow",
+    "ChatSent",
     "Chunk",
     "ChunkCluster",
     "Cluster",

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from ...rag import Tersus
+from ...rag.chat import Chat
 from ...rag.jobs import JobRunner
 from ...rag.keys import ApiKey, KeyInvalid, authenticate
 from ...rag.ledger.origin import Origin, current_origin
@@ -19,7 +20,19 @@ from .errors import Forbidden
 from .request_id import request_id
 from .work import Work
 
-__all__ = ["Admin", "Caller", "Config", "Jobs", "Reader", "Room", "Scope", "TersusDep", "Writer", "caller"]
+__all__ = [
+    "Admin",
+    "Caller",
+    "ChatDep",
+    "Config",
+    "Jobs",
+    "Reader",
+    "Room",
+    "Scope",
+    "TersusDep",
+    "Writer",
+    "caller",
+]
 
 Scope = Literal["read", "write", "admin"]
 _bearer = HTTPBearer(auto_error=False, description="An API key: `tersus keys create NAME`.")
@@ -68,6 +81,11 @@ def _jobs(request: Request) -> JobRunner:
     return found
 
 
+def _chat(request: Request) -> Chat:
+    found: Chat = request.app.state.chat
+    return found
+
+
 def caller(scope: Scope) -> Callable[..., Awaitable[Caller]]:
     """A dependency: the caller, whose key has ``scope`` (``admin`` has all).
 
@@ -79,7 +97,9 @@ def caller(scope: Scope) -> Callable[..., Awaitable[Caller]]:
         request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
     ) -> Caller:
         key = None
-        if given is not None or request.app.state.keys_required:
+        # OpenAI's clients always send some key: where none is needed, only one of ours is looked at.
+        ours = given is not None and given.credentials.startswith("tsk_")
+        if ours or request.app.state.keys_required:
             if given is None:
                 raise KeyInvalid("an API key is needed", hint="send Authorization: Bearer tsk_…")
             key = await asyncio.to_thread(authenticate, _tersus(request).database, given.credentials)
@@ -102,6 +122,7 @@ def caller(scope: Scope) -> Callable[..., Awaitable[Caller]]:
 TersusDep = Annotated[Tersus, Depends(_tersus)]
 Config = Annotated[ServeConfig, Depends(_config)]
 Jobs = Annotated[JobRunner, Depends(_jobs)]
+ChatDep = Annotated[Chat, Depends(_chat)]
 Room = Annotated[Work, Depends(_work)]
 Reader = Annotated[Caller, Depends(caller("read"))]
 Writer = Annotated[Caller, Depends(caller("write"))]

@@ -50,6 +50,12 @@ class TooMany(InvalidInput):
     code = "too_many"
 
 
+class UnknownModel(TersusError):
+    """No model of that name is listed."""
+
+    code = "unknown_model"
+
+
 _STATUS = {
     "unauthorized": 401,
     "budget_exhausted": 402,
@@ -59,6 +65,7 @@ _STATUS = {
     "unknown_document": 404,
     "unknown_job": 404,
     "unknown_run": 404,
+    "unknown_model": 404,
     "unknown_compressor": 404,
     "nothing_found": 404,
     "collection_exists": 409,
@@ -71,6 +78,8 @@ _STATUS = {
     "body_too_large": 413,
     "idempotency_conflict": 422,
     "overloaded": 429,
+    "llm_busy": 429,
+    "llm_refused": 400,
     "llm_failed": 502,
     "llm_timeout": 504,
     "time_limit": 504,

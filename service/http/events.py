@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 
 from fastapi.responses import StreamingResponse
@@ -36,18 +36,28 @@ class EventStream(StreamingResponse):
     given back, whatever ends the response.
     """
 
-    def __init__(self, first: bytes, events: Events, held: AsyncExitStack, deadline: float) -> None:
+    def __init__(
+        self,
+        first: bytes,
+        events: Events,
+        held: AsyncExitStack,
+        deadline: float,
+        headers: Mapping[str, str],
+    ) -> None:
         super().__init__(
             self._body(first, events),
             media_type="text/event-stream",
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", **headers},
         )
         self._held = held
         self._deadline = deadline
 
     @classmethod
-    async def open(cls, events: Events, work: Work) -> EventStream:
+    async def open(cls, events: Events, work: Work, headers: Mapping[str, str] | None = None) -> EventStream:
         """Wait for the first event.
+
+        Args:
+            headers: of the response, as they are then.
 
         Raises:
             Overloaded, Stopping, TimeLimitExceeded; what the generator raises.
@@ -61,7 +71,7 @@ class EventStream(StreamingResponse):
         except BaseException:
             await asyncio.shield(held.aclose())
             raise
-        return cls(first or b"", events, held, deadline)
+        return cls(first or b"", events, held, deadline, headers or {})
 
     async def _body(self, first: bytes, events: Events) -> AsyncIterator[bytes]:
         yield first

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from . import collections, compress, compressors, documents, files, jobs, queries, query, retrieve, savings
+from . import (
+    chat,
+    collections,
+    compress,
+    compressors,
+    documents,
+    files,
+    jobs,
+    models,
+    queries,
+    query,
+    retrieve,
+    savings,
+)
 
 __all__ = ["ROUTERS"]
 
@@ -19,4 +32,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     queries.router,
     savings.router,
     compressors.router,
+    chat.router,
+    models.router,
 )

@@ -1,0 +1,8 @@
+"""The drop-in for OpenAI's chat API: what it retrieves, compresses, sends on, and records."""
+
+from __future__ import annotations
+
+from .chat import Chat, ChatAsk, Opened, most_tokens
+from .upstream import UpstreamBusy, UpstreamRefused
+
+__all__ = ["Chat", "ChatAsk", "Opened", "UpstreamBusy", "UpstreamRefused", "most_tokens"]
