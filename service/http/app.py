@@ -22,6 +22,8 @@ from ...rag.settings import InvalidSettings
 from . import errors, health, metrics, telemetry
 from .config import ServeConfig
 from .limits import RequestGuard
+from .pages import NoSession, ask_for_key
+from .pages import router as pages
 from .routes import ROUTERS
 from .work import Work
 
@@ -65,6 +67,8 @@ def create_app(
     app.state.models = "ok"
     errors.install(app)
     app.include_router(health.router)
+    app.include_router(pages)
+    app.add_exception_handler(NoSession, ask_for_key)
     for router in routers:
         app.include_router(router)
     hosts = config.allowed_hosts or (() if app.state.keys_required else _LOCAL_NAMES)

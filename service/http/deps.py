@@ -21,6 +21,7 @@ from .request_id import request_id
 from .work import Work
 
 __all__ = [
+    "COOKIE",
     "Admin",
     "Caller",
     "ChatDep",
@@ -34,6 +35,7 @@ __all__ = [
     "caller",
 ]
 
+COOKIE = "tersus_key"
 Scope = Literal["read", "write", "admin"]
 _bearer = HTTPBearer(auto_error=False, description="An API key: `tersus keys create NAME`.")
 
@@ -98,11 +100,12 @@ def caller(scope: Scope) -> Callable[..., Awaitable[Caller]]:
     ) -> Caller:
         key = None
         # OpenAI's clients always send some key: where none is needed, only one of ours is looked at.
-        ours = given is not None and given.credentials.startswith("tsk_")
+        token = given.credentials if given else _of_page(request)
+        ours = token is not None and token.startswith("tsk_")
         if ours or request.app.state.keys_required:
-            if given is None:
+            if token is None:
                 raise KeyInvalid("an API key is needed", hint="send Authorization: Bearer tsk_…")
-            key = await asyncio.to_thread(authenticate, _tersus(request).database, given.credentials)
+            key = await asyncio.to_thread(authenticate, _tersus(request).database, token)
             if scope not in key.scopes and "admin" not in key.scopes:
                 raise Forbidden(f"this key has no scope {scope!r}", hint="use a key that has")
         current_origin.set(
@@ -117,6 +120,11 @@ def caller(scope: Scope) -> Callable[..., Awaitable[Caller]]:
         return Caller(key)
 
     return identify
+
+
+def _of_page(request: Request) -> str | None:
+    """The key of a page of ours: its cookie counts only with a header that other sites cannot send."""
+    return request.cookies.get(COOKIE) if request.headers.get("x-tersus-page") == "1" else None
 
 
 TersusDep = Annotated[Tersus, Depends(_tersus)]

@@ -14,6 +14,7 @@ from typing import Any
 import openai
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 from tersus.compressors import load_counter
 from tersus.rag import Settings, Tersus
 
@@ -124,7 +125,8 @@ def upstream() -> Iterator[Upstream]:
 def settings(tmp_path: Path, upstream: Upstream) -> Settings:
     return Settings(
         home=tmp_path / "home", compressor="first_sentence", ratio=0.5, top_k=2,
-        llm_base_url=upstream.url, llm_model="gpt-4o-mini", llm_api_key="sk-upstream", llm_timeout=5,
+        llm_base_url=upstream.url, llm_model="gpt-4o-mini", llm_api_key=SecretStr("sk-upstream"),
+        llm_timeout=5,
     )  # fmt: skip
 
 
@@ -160,7 +162,7 @@ def client_of(client: TestClient, key: str = "none") -> openai.OpenAI:
     )
 
 
-def user(text: Any) -> dict[str, Any]:
+def user(text: Any) -> Any:
     return {"role": "user", "content": text}
 
 
@@ -277,7 +279,7 @@ def test_an_upstream_that_fails_is_told_in_the_error_form(
     if mode == "garbage" and stream:
         pytest.skip("HTML has no events: it ends as a cut stream does")
     with pytest.raises(openai.APIStatusError) as raised:
-        list(ai.chat.completions.create(model=MODEL, messages=[user(QUESTION)], stream=stream))  # type: ignore[call-overload]
+        list(ai.chat.completions.create(model=MODEL, messages=[user(QUESTION)], stream=stream))
     assert raised.value.status_code == status
     assert raised.value.code == code
     (row,) = rows(tersus.database)
@@ -356,7 +358,7 @@ def test_llama_index_talks_to_it(client: TestClient, upstream: Upstream) -> None
     from llama_index.core.llms import ChatMessage
     from llama_index.llms.openai_like import OpenAILike
 
-    transport = client_of(client)._client._transport  # type: ignore[attr-defined]
+    transport = client_of(client)._client._transport
     llm = OpenAILike(
         model=MODEL, api_base="http://testserver/v1", api_key="none", is_chat_model=True, max_retries=0,
         http_client=httpx.Client(transport=transport),
