@@ -10,19 +10,13 @@ from typing import Any, TypeVar
 from fastapi import Request
 
 from ...errors import TersusError
+from ...rag.batching.errors import Overloaded
 from ...rag.cancel import CancelToken, current_token
 from ...rag.timelimit import TimeLimitExceeded
 
 __all__ = ["ClientGone", "Overloaded", "Stopping", "Work"]
 
 T = TypeVar("T")
-
-
-class Overloaded(TersusError):
-    """More requests than the service works on at once; ``retry_after`` is in seconds."""
-
-    code = "overloaded"
-    retry_after = 1.0
 
 
 class Stopping(TersusError):
@@ -57,7 +51,7 @@ class Work:
         if self.stopping:
             raise Stopping("the service is stopping", hint="ask again in a moment")
         if self.running >= self._free:
-            raise Overloaded(f"{self.running} requests are being worked on", hint="ask again in a moment")
+            raise Overloaded(f"{self.running} requests are being worked on", retry_after=1)
         self.running += 1
         try:
             yield

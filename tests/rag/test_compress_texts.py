@@ -52,6 +52,7 @@ def test_the_result_and_its_row_say_the_same(database: Database, tmp_path: Path)
     assert row.passages is not None
     assert row.passages[0] == {
         "id": "a", "document": "d", "offset": 7, "title": "Numbers",
+        "text": "One is first. Two is second.",
         "kept": [{"start": 0, "end": 13, "score": 0.5}], "sources": [],
     }  # fmt: skip
     with database.session() as session:

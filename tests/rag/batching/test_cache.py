@@ -105,7 +105,7 @@ def test_each_caller_gets_objects_of_its_own_around_its_own_passages() -> None:
     again = compressor.compress("Why?", mine)
     assert [p.source for p in again.passages] == mine
     assert again.passages[0].kept == expected
-    again.passages[0].kept.append(Span(0, 1))  # type: ignore[union-attr]
+    again.passages[0].kept.append(Span(0, 1))
     assert compressor.compress("Why?", mine).passages[0].kept == expected
 
 
@@ -172,7 +172,7 @@ def test_an_error_is_told_to_all_who_wait_and_not_kept(crowd: Crowd) -> None:
 
 def waiting(cache: CompressionCache, count: int) -> None:
     """Until so many wait for a computation in flight."""
-    until(lambda: any(len(flight._done_callbacks) == count for flight in cache._flights.values()))
+    until(lambda: any(len(flight._done_callbacks) == count for flight in cache._flights.values()))  # type: ignore[attr-defined]
 
 
 def test_when_the_first_gives_up_another_computes(crowd: Crowd) -> None:

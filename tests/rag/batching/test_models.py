@@ -143,12 +143,12 @@ def test_questions_are_refused_where_too_many_wait_and_texts_are_not(crowd: Crow
     entered, go = threading.Event(), threading.Event()
 
     class Slow(LocalEmbedding):
-        def encode_queries(self, queries: Sequence[str]) -> np.ndarray:  # type: ignore[type-arg]
+        def encode_queries(self, queries: Sequence[str]) -> np.ndarray:
             entered.set()
             assert go.wait(10)
             return np.ones((len(queries), 3), np.float32)
 
-        encode_texts = encode_queries
+        encode_texts = encode_queries  # type: ignore[assignment]
 
     batched = BatchedEmbedding(Slow(), BatchLimits(queue=1))
     held = crowd.call(batched.get_query_embedding, "held")
