@@ -13,7 +13,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from sqlalchemy import Integer, and_, or_, select, update
+from sqlalchemy import Integer, Table, and_, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from ...errors import InvalidInput
@@ -26,6 +26,7 @@ __all__ = ["NewQuery", "QueryRepository"]
 _installed_version = cache(version)
 # What a row is about does not change once it is opened.
 _FIXED = {"id", "created_at", "kind", "question", "version"}
+_TABLE: Table = Query.__table__  # type: ignore[assignment]
 _COLUMNS = {column.key: column.type for column in Query.__mapper__.columns}
 
 
@@ -77,8 +78,8 @@ class QueryRepository:
         if record.kind not in KINDS:
             raise InvalidInput(f"{record.kind!r} is no kind of query", hint=f"use one of {', '.join(KINDS)}")
         given = {item.name: getattr(record, item.name) for item in fields(record)}
-        self._session.add(Query(**_checked(given), outcome="started"))
-        self._session.flush()
+        # Plain statements, here and below: a unit of work takes three times as long, for every query.
+        self._session.execute(insert(_TABLE).values(**_checked(given), outcome="started"))
         return record.id
 
     def finish(self, query_id: str, *, outcome: Outcome, **values: Any) -> None:
@@ -101,9 +102,8 @@ class QueryRepository:
         row = {"finished_at": utc_now(), **_checked(values), "outcome": outcome}
         _derive(row)
         # One statement that tests and writes: of two that finish the same row, one fails.
-        statement = update(Query).where(Query.id == query_id, Query.outcome == "started").values(row)
-        statement = statement.execution_options(synchronize_session=False)
-        if self._session.scalar(statement.returning(Query.id)) is not None:
+        statement = update(_TABLE).where(_TABLE.c.id == query_id, _TABLE.c.outcome == "started").values(row)
+        if self._session.scalar(statement.returning(_TABLE.c.id)) is not None:
             return
         if self.get(query_id) is None:
             raise UnknownQuery(f"the ledger holds no query {query_id!r}", hint="start it first")
