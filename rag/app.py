@@ -122,9 +122,13 @@ class Tersus:
     def pipeline(self) -> Pipeline:
         """Answers questions."""
         from .pipeline import Pipeline
+        from .shadow import ShadowedPipeline
 
-        return Pipeline(
-            self.settings, self.database, self.retriever, self.llm, compressors=self.compressor
+        parts = (self.settings, self.database, self.retriever, self.llm)
+        if not self.settings.shadow_share:
+            return Pipeline(*parts, compressors=self.compressor)
+        return ShadowedPipeline(
+            *parts, compressors=self.compressor, embedding=lambda: self.embedding, watch=self._background
         )
 
     def compressor(self, name: str | None = None) -> Compressor:
@@ -178,6 +182,9 @@ class Tersus:
 
     def close(self) -> None:
         """Finish the requests that queues hold, and close the database's connections."""
+        close = getattr(self.__dict__.get("pipeline"), "close", None)
+        if close is not None:
+            close()
         if self._serving is not None:
             self._serving.close()
         if "database" in self.__dict__:

@@ -72,6 +72,8 @@ class _Run:
     seconds_without: float | None
     context: Context | None = None
     prompt_tokens: int | None = None
+    note: Any = None
+    """What a pipeline built on this one remembers of the query."""
 
 
 @dataclass(frozen=True, slots=True)

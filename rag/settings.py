@@ -116,6 +116,17 @@ class Settings(BaseSettings):
     prices: dict[str, Price] = Field(default_factory=dict)
     """Prices that override or extend the built-in table."""
 
+    shadow_share: Annotated[float, Field(ge=0, le=1)] = 0
+    """Share of queries whose answer is compared with that of the full context, in the background."""
+    shadow_tokens: Annotated[int, Field(ge=0)] = 200_000
+    """Tokens a day (UTC) that such comparisons may cost."""
+    shadow_least: Annotated[int, Field(ge=10)] = 30
+    """Comparisons before anything is concluded from them."""
+    shadow_limit: Annotated[float, Field(gt=0, le=1)] = 0.7
+    """Agreement below which compression backs off; see `tersus shadow`."""
+    shadow_confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    """Of the one-sided lower bound that is held against the limit."""
+
     @field_validator("keep")
     @classmethod
     def _patterns(cls, keep: tuple[str, ...]) -> tuple[str, ...]:

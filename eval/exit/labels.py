@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ...compressors import Passage
 from ...compressors.segment import Segment, split
+from ...rag.normalise import normalise_answer
 from ..data import EvalPassage, Example, Offsets
 from ..metrics import answer_recall
-from ..normalise import normalise_answer
 
 __all__ = ["LabelledPassage", "LabelledQuestion", "label"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from ...rag.normalise import normalise_answer
 from ..data import read_examples
-from ..normalise import normalise_answer
 from .labels import NOT_NEEDED, LabelledQuestion, label
 
 __all__ = ["training_questions"]

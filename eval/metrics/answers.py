@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar
 
 from ...errors import InvalidInput
-from ..normalise import answer_tokens, normalise_answer
+from ...rag.normalise import normalise_answer, token_f1
 from .metric import Metric
 
 __all__ = ["F1", "ExactMatch", "check_answers", "exact_match", "f1"]
@@ -62,15 +61,7 @@ class F1(Metric):
         """A share in 0..1, or None where there are no gold answers."""
         if not check_answers(answers):
             return None
-        said = answer_tokens(prediction)
-        return max(_f1(said, answer_tokens(answer)) for answer in answers)
-
-
-def _f1(said: list[str], gold: list[str]) -> float:
-    if not said or not gold:
-        return float(said == gold)
-    common = (Counter(said) & Counter(gold)).total()
-    return 2 * common / (len(said) + len(gold))
+        return max(token_f1(prediction, answer) for answer in answers)
 
 
 exact_match = ExactMatch()

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ..normalise import normalise_answer
+from ...rag.normalise import normalise_answer
 from .answers import check_answers
 from .metric import Metric
 

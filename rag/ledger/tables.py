@@ -13,6 +13,7 @@ from .job_table import JOB_STATES, JobRow, JobState
 from .key_table import ApiKeyRow, KeyReservation, KeyUsage
 from .node_table import NodeRow
 from .query_table import KINDS, OUTCOMES, Kind, Outcome, Query
+from .shadow_table import ShadowCheck, ShadowState
 
 __all__ = [
     "JOB_STATES",
@@ -42,6 +43,8 @@ __all__ = [
     "NodeRow",
     "Outcome",
     "Query",
+    "ShadowCheck",
+    "ShadowState",
     "Vector",
     "metadata",
 ]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tersus.errors import InvalidInput
 from tersus.eval.metrics import AnswerRecall, ExactMatch, answer_recall, exact_match, f1
-from tersus.eval.normalise import answer_tokens, normalise_answer
+from tersus.rag.normalise import answer_tokens, normalise_answer
 
 TEXT = st.text(alphabet="aAnthe xyZ19.,-'\u2013é", max_size=24)
 ANSWERS = st.lists(TEXT, min_size=1, max_size=3)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import string
+from collections import Counter
 
-__all__ = ["answer_tokens", "normalise_answer"]
+__all__ = ["answer_tokens", "normalise_answer", "token_f1"]
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -30,3 +31,17 @@ def normalise_answer(text: str) -> str:
 def answer_tokens(text: str) -> list[str]:
     """The words of :func:`normalise_answer`; empty where nothing but articles and punctuation was there."""
     return normalise_answer(text).split()
+
+
+def token_f1(said: str, gold: str) -> float:
+    """Harmonic mean of precision and recall over the words of both, in 0..1.
+
+    Words are those of :func:`answer_tokens`, counted as often as both sides have them. Where a side has
+    no words left, 1.0 if the other has none either and 0.0 if it has some (the rule of the SQuAD 2.0
+    script; v1.1 gives 0.0, so that an exact match could score zero).
+    """
+    one, other = answer_tokens(said), answer_tokens(gold)
+    if not one or not other:
+        return float(one == other)
+    common = (Counter(one) & Counter(other)).total()
+    return 2 * common / (len(one) + len(other))
