@@ -15,7 +15,7 @@ from .common import State
 from .compress import compress
 from .compressors import compressors
 from .crag import crag_app
-from .db import db_app
+from .db_rows import db_app
 from .demo import demo
 from .doctor import doctor
 from .group import TersusGroup
@@ -28,6 +28,7 @@ from .query import query
 from .savings import savings
 from .search import search
 from .serve import serve
+from .shadow import shadow
 from .train import train_app
 from .tune import tune_app
 from .typers import QuietTyper
@@ -103,6 +104,7 @@ app.command(rich_help_panel=_USE, epilog="Example: tersus serve --port 8484")(se
 app.command(rich_help_panel=_ACCOUNT, epilog="Example: tersus savings --by model --since 7d")(savings)
 app.command(rich_help_panel=_ACCOUNT, epilog="Example: tersus log --limit 5")(log)
 app.command(rich_help_panel=_ACCOUNT, epilog="Example: tersus show 3f2a91c0 --json")(show)
+app.command(rich_help_panel=_ACCOUNT, epilog="Example: tersus shadow --json")(shadow)
 app.command(rich_help_panel=_USE, epilog="Example: tersus demo --ratio 0.3")(demo)
 app.add_typer(collections_app, name="collections", rich_help_panel=_MANAGE)
 app.command(rich_help_panel=_MANAGE, epilog="Example: tersus clusters --collection docs --build")(clusters)

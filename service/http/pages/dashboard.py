@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from ....rag import Tersus
 from ....rag.ledger import CollectionRepository, QueryRepository
 from ....rag.ledger.overview import overview
 from ....rag.ledger.savings import SavingsReport, savings
+from ....rag.shadow import ShadowRepository
 from ..deps import Caller
 from .charts import Bar, bars
 
@@ -33,6 +35,9 @@ def dashboard(tersus: Tersus, who: Caller, days: int, collection: str | None) ->
             for by in ("collection", "compressor", "model", "key")
         }
         figures = overview(session, kinds=_KINDS, **arguments)
+        quality = ShadowRepository(session).standings(
+            tersus.settings.shadow_confidence, _those(collection, bound)
+        )
         latest = QueryRepository(session).list(
             kinds=_KINDS, collection=collection, collections=bound,
             key_id=who.key.id if who.key else None, since=since, limit=8,
@@ -56,9 +61,17 @@ def dashboard(tersus: Tersus, who: Caller, days: int, collection: str | None) ->
         "groups": [(by, report.rows) for by, report in others.items() if any(r.key for r in report.rows)],
         "steps": figures.steps,
         "reasons": figures.reasons,
+        "quality": quality,
+        "limit": tersus.settings.shadow_limit,
         "looked_at": figures.rows,
         "latest": rows,
     }
+
+
+def _those(collection: str | None, bound: Collection[str] | None) -> list[str] | None:
+    if collection is not None:
+        return [collection] if bound is None or collection in bound else []
+    return None if bound is None else list(bound)
 
 
 def _bars(report: SavingsReport, since: datetime, days: int) -> list[Bar]:
