@@ -24,9 +24,10 @@ from ..compressors import (
 )
 from ..compressors.calibration_json import calibration_dict, read_calibration
 from .failopen import Context, compress_or_original
+from .llamaindex_ledger import PostprocessorLedger
 from .risk import Resolved, resolve_budget
 
-__all__ = ["METADATA_KEY", "TersusPostprocessor"]
+__all__ = ["METADATA_KEY", "TersusPostprocessor", "copied", "is_text", "passage_of"]
 
 METADATA_KEY = "tersus"
 """Where the account of the compression stands in each node's metadata; hidden from LLM and embedding."""
@@ -47,8 +48,8 @@ class TersusPostprocessor(BaseNodePostprocessor):
     spans kept (offsets into the original text) and the tokens of the whole call before and
     after, counted as LlamaIndex sends them, with their metadata. Nodes without text, and those
     with a picture or a recording, pass through. Where compression fails, saves nothing or
-    would leave nothing, the original nodes come back. Sync and async; safe to share
-    between threads. Options are set once, here: a wrong or unknown one is refused. A ``risk``
+    would leave nothing, or its row cannot be written, the original nodes come back. Sync and async;
+    safe to share between threads. Options are set once, here: a wrong or unknown one is refused. A ``risk``
     needs a calibration: one that is given, or that ``tersus calibrate`` stored in the settings'
     database for ``collection`` or for any, or that comes with the compressor.
     """
@@ -81,6 +82,11 @@ class TersusPostprocessor(BaseNodePostprocessor):
     tokenizer: str = Field(
         default="cl100k", frozen=True, description="cl100k, o200k, a folder or a hub name."
     )
+    ledger: bool | str = Field(
+        default=False,
+        frozen=True,
+        description="Write a row a call: True into the settings' database, or into that of this address.",
+    )
     timeout: float = Field(default=20.0, gt=0, description="Seconds; then the original nodes are used.")
     options: dict[str, Any] = Field(
         default_factory=dict, frozen=True, description="Options of the compressor."
@@ -91,6 +97,7 @@ class TersusPostprocessor(BaseNodePostprocessor):
     _resolved: Resolved = PrivateAttr()
     _protection: Protection = PrivateAttr()
     _counter: TokenCounter = PrivateAttr()
+    _ledger: PostprocessorLedger | None = PrivateAttr(default=None)
 
     def model_post_init(self, context: Any) -> None:
         """Refuse a wrong name, budget or pattern here, not in the middle of a query."""
@@ -111,6 +118,8 @@ class TersusPostprocessor(BaseNodePostprocessor):
             antecedents=self.protect_antecedents,
         )
         self._counter = load_counter(self.tokenizer)
+        if self.ledger:
+            self._ledger = PostprocessorLedger(None if self.ledger is True else self.ledger)
 
     @classmethod
     def class_name(cls) -> str:
@@ -121,10 +130,10 @@ class TersusPostprocessor(BaseNodePostprocessor):
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
         query = query_bundle.query_str if query_bundle else ""
-        texts = {number: node.node for number, node in enumerate(nodes) if _is_text(node.node)}
+        texts = {number: node.node for number, node in enumerate(nodes) if is_text(node.node)}
         if not texts or not self._compressor.accepts(query):
             return nodes
-        passages = {number: _passage(number, node) for number, node in texts.items()}
+        passages = {number: passage_of(number, node) for number, node in texts.items()}
         context = compress_or_original(
             self._compressor,
             query,
@@ -135,12 +144,16 @@ class TersusPostprocessor(BaseNodePostprocessor):
             timeout=self.timeout,
             protection=self._protection,
         )
+        if self._ledger is not None and not self._ledger.wrote(
+            query, context, self._counter, self.collection, self.compressor, str(self._budget)
+        ):
+            return nodes
         if context.outcome != "compressed" or not context.text:
             return nodes
         context = self._resolved.noted(context)
         by_number = dict(zip(passages, context.passages, strict=True))
         return [
-            _copy(node, by_number[number], self._account(context, by_number[number]))
+            copied(node, by_number[number], self._account(context, by_number[number]))
             if number in by_number
             else node
             for number, node in enumerate(nodes)
@@ -160,7 +173,7 @@ class TersusPostprocessor(BaseNodePostprocessor):
         }
 
 
-def _is_text(node: BaseNode) -> bool:
+def is_text(node: BaseNode) -> bool:
     """Whether there is text and nothing else that would be lost with it."""
     if isinstance(node, ImageNode) or any(getattr(node, medium, None) for medium in _MEDIA):
         return False
@@ -170,7 +183,8 @@ def _is_text(node: BaseNode) -> bool:
 _MEDIA = ("image_resource", "audio_resource", "video_resource")
 
 
-def _passage(number: int, node: BaseNode) -> Passage:
+def passage_of(number: int, node: BaseNode) -> Passage:
+    """The node as compressors take it, under its number."""
     # The number, not the node's id: a retriever may hand over the same node twice.
     title = node.metadata.get("title") or node.metadata.get("document_title") or ""
     text = node.get_content(metadata_mode=MetadataMode.NONE)
@@ -191,7 +205,8 @@ def _renderer(nodes: dict[int, BaseNode]) -> Renderer:
     return render
 
 
-def _copy(given: NodeWithScore, passage: CompressedPassage, account: dict[str, Any]) -> NodeWithScore:
+def copied(given: NodeWithScore, passage: CompressedPassage, account: dict[str, Any]) -> NodeWithScore:
+    """A copy of the node with the passage's text and the account in its metadata."""
     node = _with_text(
         given.node,
         passage.text,
