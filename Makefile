@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PACKAGES := errors compressors indexes rag eval service migrations
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types format bench bench-exit bench-exit-llm bench-family bench-index lock clean package
+.PHONY: help install demo test lint types format bench bench-exit bench-exit-llm bench-family bench-index bench-service fuzz lock clean package
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -62,6 +62,13 @@ bench-family: install ## All compressors at 0.1, 0.25, 0.5, then CRAG, frugal an
 
 bench-index: install ## Index kinds at 10^5 and 10^6 vectors beside bare FAISS and peers (about an hour)
 	$(BIN)/python -m tersus.eval.index_bench
+
+bench-service: install ## The service: throughput and overhead, faults, kills, restarts, ten minutes of load (about 20 minutes)
+	$(BIN)/tersus models install
+	for what in throughput upstream kills database soak; do $(BIN)/python -m tersus.eval.load $$what || exit 1; done
+
+fuzz: install ## Whatever the OpenAPI allows, and does not, sent to the service (EXAMPLES=200 an operation)
+	$(BIN)/python -m tersus.service.fuzz --examples $(or $(EXAMPLES),200)
 
 lock: ## Renew requirements.lock from pyproject.toml
 	$(BIN)/python -m piptools compile --quiet --strip-extras --extra cpu --extra otel --extra dev --no-emit-options --no-emit-index-url --no-emit-find-links --constraint constraints.txt -o requirements.lock pyproject.toml

@@ -6,6 +6,7 @@ import asyncio
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from sqlalchemy import text as sql
 
 from ...errors import TersusError
@@ -18,13 +19,25 @@ __all__ = ["router"]
 router = APIRouter(tags=["operation"])
 
 
+class Readiness(BaseModel):
+    """``checks`` by what was looked at: ok, or what is wrong with it."""
+
+    ready: bool
+    checks: dict[str, str]
+
+
 @router.get("/healthz", summary="Whether the process answers")
 async def healthz() -> dict[str, str]:
     """Always 200 as long as the event loop runs."""
     return {"status": "ok"}
 
 
-@router.get("/readyz", summary="Whether models are loaded and the schema is current")
+@router.get(
+    "/readyz",
+    summary="Whether models are loaded and the schema is current",
+    response_model=Readiness,
+    responses={503: {"model": Readiness, "description": "Not yet, or no more."}},
+)
 async def readyz(request: Request) -> JSONResponse:
     """200 when requests can be answered, 503 with what is missing otherwise."""
     checks = {"models": request.app.state.models, "stopping": "ok"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -22,7 +23,7 @@ from ..spending import Spending, spending
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1", tags=["openai"])
-_CHUNKS = {"text/event-stream": {"schema": {"type": "string"}}}
+_CHUNKS: dict[str, Any] = {"text/event-stream": {}}
 
 
 @router.post(

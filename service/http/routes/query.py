@@ -21,7 +21,6 @@ __all__ = ["router"]
 router = APIRouter(prefix="/v1", tags=["queries"])
 _EVENTS = {
     "text/event-stream": {
-        "schema": {"type": "string"},
         "example": 'event: token\ndata: {"text": "In 1887"}\n\nevent: done\ndata: {"answer": "…"}\n\n',
     }
 }
