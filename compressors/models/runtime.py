@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = ["loading", "pick_device", "pick_dtype", "well_formed"]
+
+# oneDNN, which multiplies matrices for torch on CPUs, keeps a program and its workspace for each of the last
+# 1,024 shapes. Texts have endless lengths: that is a gigabyte after some hundred queries, and saves no time.
+for _name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+    os.environ.setdefault(_name, "32")
 
 
 def pick_device(name: str = "auto") -> torch.device:

@@ -45,14 +45,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _measured(options: argparse.Namespace, home: Path, say: Any) -> tuple[dict[str, Any], dict[str, bool]]:
     if options.what == "throughput":
         done = measure(
-            home, compressor=options.compressor, clients=options.clients, requests=options.requests
+            home, compressor=options.compressor, clients=options.clients or 16, requests=options.requests
         )
         return asdict(done), {
             "throughput ≥ 0.95x": done.ratio >= 0.95,
             "overhead ≤ 5 ms": done.overhead_ms <= 5,
         }
     if options.what == "soak":
-        run = soak(home, seconds=options.seconds, clients=options.clients, say=say)
+        run = soak(home, seconds=options.seconds, clients=options.clients or 32, say=say)
         return asdict(run), {
             "no errors other than 429": run.errors == 0 and run.formless == 0,
             "no lost or wrong rows": run.lost == 0 and run.wrong == 0,
@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         "database: PostgreSQL restarted under load",
     )
     parser.add_argument("--compressor", default="exit", help="of throughput (default: exit)")
-    parser.add_argument("--clients", type=int, default=16, help="at the same time (default: 16)")
+    parser.add_argument("--clients", type=int, help="at the same time (default: 16; soak: 32)")
     parser.add_argument("--requests", type=int, default=64, help="of each round of throughput (default: 64)")
     parser.add_argument("--seconds", type=float, default=600, help="of soak (default: 600)")
     parser.add_argument("--count", type=int, default=5, help="kills or restarts (default: 5)")

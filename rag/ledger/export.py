@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import and_, or_, select
 
 from .engine import Database
+from .savings import within
 from .tables import Query
 
 __all__ = ["exported"]
@@ -28,14 +29,9 @@ def exported(
         DatabaseError: in the middle, too.
     """
     statement = select(Query).order_by(Query.created_at, Query.id).limit(_PAGE)
-    if since is not None:
-        statement = statement.where(Query.created_at >= since)
-    if until is not None:
-        statement = statement.where(Query.created_at < until)
+    statement = statement.where(*within(since, until, collection))
     if kinds is not None:
         statement = statement.where(Query.kind.in_(kinds))
-    if collection is not None:
-        statement = statement.where(Query.collection == collection)
     last: Query | None = None
     while True:
         page = statement

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from .savings import within
 from .tables import Query
 
 __all__ = ["LATEST", "Overview", "Percentiles", "overview", "percentile"]
@@ -51,16 +52,8 @@ def overview(
     """Figures over the newest finished queries; the arguments are those of `savings`."""
     columns = [getattr(Query, f"{step}_seconds") for step in _STEPS]
     statement = select(Query.outcome, Query.error_code, *columns).where(
-        Query.kind.in_(kinds), Query.outcome != "started"
+        Query.kind.in_(kinds), Query.outcome != "started", *within(since, until, collection, collections)
     )
-    if since is not None:
-        statement = statement.where(Query.created_at >= since)
-    if until is not None:
-        statement = statement.where(Query.created_at < until)
-    if collection is not None:
-        statement = statement.where(Query.collection == collection)
-    if collections is not None:
-        statement = statement.where(Query.collection.in_(collections))
     rows = session.execute(statement.order_by(Query.created_at.desc()).limit(LATEST)).all()
     steps = []
     for number, step in enumerate(_STEPS):

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from ...errors import InvalidInput
 from .tables import KINDS, Query
 
-__all__ = ["By", "SavingsReport", "SavingsRow", "savings"]
+__all__ = ["By", "SavingsReport", "SavingsRow", "savings", "within"]
 
 By = Literal["day", "collection", "compressor", "model", "key"]
 
@@ -100,19 +100,31 @@ def savings(
         raise InvalidInput(f"no such kind of query: {', '.join(unknown)}", hint=f"use {', '.join(KINDS)}")
     key = _key(session, by)
     statement: Select[Any] = select(key.label("key"), *_sums()).where(Query.kind.in_(kinds))
-    if since is not None:
-        statement = statement.where(Query.created_at >= since)
-    if until is not None:
-        statement = statement.where(Query.created_at < until)
-    if collection is not None:
-        statement = statement.where(Query.collection == collection)
-    if collections is not None:
-        statement = statement.where(Query.collection.in_(collections))
+    statement = statement.where(*within(since, until, collection, collections))
     if by is not None:
         statement = statement.group_by(key)
     rows = [_row(found._mapping) for found in session.execute(statement)]
     rows.sort(key=lambda row: (row.key is None, row.key or ""))
     return SavingsReport(by, since, until, tuple(rows) if by else (), _total(rows))
+
+
+def within(
+    since: datetime | None = None,
+    until: datetime | None = None,
+    collection: str | None = None,
+    collections: Collection[str] | None = None,
+) -> list[ColumnElement[bool]]:
+    """The conditions for rows of that time and of those collections; None asks nothing."""
+    found: list[ColumnElement[bool]] = []
+    if since is not None:
+        found.append(Query.created_at >= since)
+    if until is not None:
+        found.append(Query.created_at < until)
+    if collection is not None:
+        found.append(Query.collection == collection)
+    if collections is not None:
+        found.append(Query.collection.in_(collections))
+    return found
 
 
 def _key(session: Session, by: By | None) -> ColumnElement[Any]:

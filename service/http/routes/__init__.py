@@ -21,17 +21,18 @@ from . import (
 
 __all__ = ["ROUTERS"]
 
+# They are tried in this order: those that are asked most come first.
 ROUTERS: tuple[APIRouter, ...] = (
+    compress.router,
+    query.router,
+    retrieve.router,
+    chat.router,
     collections.router,
     documents.router,
     files.router,
     jobs.router,
-    retrieve.router,
-    compress.router,
-    query.router,
     queries.router,
     savings.router,
     compressors.router,
-    chat.router,
     models.router,
 )
