@@ -33,7 +33,8 @@ from tests.rag.fakes import delete_documents, fill
 MIGRATIONS = Path(str(files("tersus.migrations")))
 CRAG = {"crags", "crag_groups", "crag_clusters", "crag_members", "crag_sentences"}
 LATER = {"clusterings", "clusters", "chunk_clusters", "nodes"}
-LATER |= {"api_keys", "key_usage", "key_reservations", "idempotency"}
+LATER |= {"api_keys", "key_usage", "key_reservations", "idempotency", "jobs", "chat_sent"}
+LATER |= {"shadow_checks", "shadow_states"}
 """Tables of the revisions after that of CRAG."""
 
 
