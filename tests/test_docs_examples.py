@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from tersus.compressors.models.store import ModelMissing, find_model
-from tersus.eval.load.server import Served
 
 EXAMPLE = Path(__file__).parent.parent / "docs" / "examples" / "llamaindex_postprocessor.py"
 
@@ -32,12 +31,10 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
-def test_the_postprocessor_in_a_query_engine(tmp_path: Path) -> None:
-    with Served(tmp_path / "home", {"TERSUS_TOKENIZER": "cl100k"}) as served:
-        for arguments in ((), ("--service", served.url)):
-            out = run(*arguments)
-            assert re.search(r"^answer: \S", out, re.MULTILINE)
-            assert "built in 1887" in out
-            found = re.search(r"^tokens: (\d+) -> (\d+)$", out, re.MULTILINE)
-            assert found is not None, out
-            assert int(found[2]) < int(found[1])
+def test_the_postprocessor_in_a_query_engine() -> None:
+    out = run()
+    assert re.search(r"^answer: \S", out, re.MULTILINE)
+    assert "built in 1887" in out
+    found = re.search(r"^tokens: (\d+) -> (\d+)$", out, re.MULTILINE)
+    assert found is not None, out
+    assert int(found[2]) < int(found[1])

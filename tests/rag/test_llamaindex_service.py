@@ -38,7 +38,10 @@ def nodes() -> list[NodeWithScore]:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     home = tmp_path_factory.mktemp("service")
-    with Served(home, {"TERSUS_TOKENIZER": "cl100k", "TERSUS_COMPRESSOR": "similarity"}) as made:
+    environment = {
+        "TERSUS_TOKENIZER": "cl100k", "TERSUS_COMPRESSOR": "similarity", "TERSUS_SERVE_WARM": "false",
+    }  # fmt: skip
+    with Served(home, environment) as made:
         yield made
 
 

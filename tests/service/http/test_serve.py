@@ -25,6 +25,7 @@ def test_a_service_that_is_stopped_finishes_what_it_holds(tmp_path: Path) -> Non
             "TERSUS_LLM_MODEL": "fake",
             "TERSUS_TOKENIZER": "cl100k",
             "TERSUS_COMPRESSOR": "similarity",
+            "TERSUS_SERVE_WARM": "false",
         }
         served = Served(tmp_path / "home", environment).start()
         with httpx.Client(base_url=served.url, timeout=30) as http:

@@ -22,7 +22,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     for name in list(os.environ):
         if name.startswith("TERSUS_") and name not in ("TERSUS_MODELS_DIR", "TERSUS_SMOLLM2_WHEEL"):
             del os.environ[name]
-    with Served(tmp_path_factory.mktemp("pages"), {"TERSUS_TOKENIZER": "cl100k"}) as made:
+    with Served(
+        tmp_path_factory.mktemp("pages"), {"TERSUS_TOKENIZER": "cl100k", "TERSUS_SERVE_WARM": "false"}
+    ) as made:
         yield made
 
 
