@@ -1,4 +1,4 @@
-"""The two simplest compressors, against which the bench measures the others.
+"""The simplest compressors, against which the bench measures the others.
 
 They take no part in the registry: nobody should send a prompt that they made.
 """
@@ -14,6 +14,8 @@ from typing import ClassVar
 from ..compressors import CompressedPassage, Compressor, Draft, ExtractiveCompressor, Span, Task
 from ..compressors.segment import split
 from ..errors import InvalidInput
+from .optimizer_baseline import SentenceOptimizerCompressor
+from .random_baseline import RandomCompressor
 
 __all__ = ["BASELINES", "Bm25Compressor", "HeadCompressor"]
 
@@ -126,4 +128,6 @@ def _terms(text: str) -> list[str]:
     return _TERM.findall(text.lower())
 
 
-BASELINES: dict[str, type[Compressor]] = {c.name: c for c in (HeadCompressor, Bm25Compressor)}
+BASELINES: dict[str, type[Compressor]] = {
+    c.name: c for c in (HeadCompressor, Bm25Compressor, RandomCompressor, SentenceOptimizerCompressor)
+}

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from .answers import F1, ExactMatch, exact_match, f1
 from .bootstrap import Estimate, NotANumber, bootstrap_ci
+from .fbeta import support_fbeta
 from .kept import KeptMacro, KeptMicro, kept_macro, kept_micro
 from .metric import Metric
+from .paired import Difference, paired_difference
 from .recall import AnswerRecall, answer_recall
 from .support import Offsets, SupportPrecision, SupportRecall, support_precision, support_recall
 
 __all__ = [
     "F1",
     "AnswerRecall",
+    "Difference",
     "Estimate",
     "ExactMatch",
     "KeptMacro",
@@ -27,6 +30,8 @@ __all__ = [
     "f1",
     "kept_macro",
     "kept_micro",
+    "paired_difference",
+    "support_fbeta",
     "support_precision",
     "support_recall",
 ]

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ..metrics.metric import Metric
 
-__all__ = ["Ndcg", "RecallAt"]
+__all__ = ["Ndcg", "RecallAt", "ReciprocalRank"]
 
 
 class Ndcg(Metric):
@@ -55,6 +55,31 @@ class RecallAt(Metric):
         """As :class:`Ndcg`."""
         relevant = {found for found, grade in grades.items() if grade > 0}
         return len(relevant.intersection(ranking[: self.k])) / len(relevant) if relevant else None
+
+
+class ReciprocalRank(Metric):
+    """1 by the rank of the first relevant document among the first ``k``, 0 where there is none; its mean
+    over questions is MRR. None where no document is relevant.
+
+    Source: Voorhees, 1999, "The TREC-8 Question Answering Track Report".
+    """
+
+    name: ClassVar[str] = "rr"
+    version: ClassVar[int] = 1
+    __slots__ = ("k",)
+
+    def __init__(self, k: int = 10) -> None:
+        self.k = k
+
+    def __repr__(self) -> str:
+        return f"{self.name}@{self.k}/{self.version}"
+
+    def __call__(self, ranking: Sequence[str], grades: Mapping[str, int]) -> float | None:
+        """As :class:`Ndcg`."""
+        relevant = {found for found, grade in grades.items() if grade > 0}
+        if not relevant:
+            return None
+        return next((1 / rank for rank, found in enumerate(ranking[: self.k], 1) if found in relevant), 0.0)
 
 
 def _gain(grades: Sequence[int]) -> float:

@@ -8,6 +8,7 @@ from .chat_table import ChatSent
 from .cluster_table import ChunkCluster, Cluster, Clustering
 from .corpus_tables import Chunk, Collection, Document, Vector
 from .crag_table import Crag, CragCluster, CragGroup, CragMember, CragSentence
+from .evaluation_table import EvaluationRun
 from .idempotency_table import IdempotencyRow
 from .job_table import JOB_STATES, JobRow, JobState
 from .key_table import ApiKeyRow, KeyReservation, KeyUsage
@@ -34,6 +35,7 @@ __all__ = [
     "CragMember",
     "CragSentence",
     "Document",
+    "EvaluationRun",
     "IdempotencyRow",
     "JobRow",
     "JobState",

@@ -18,6 +18,7 @@ from .crag import crag_app
 from .db_rows import db_app
 from .demo import demo
 from .doctor import doctor
+from .eval import eval_app
 from .group import TersusGroup
 from .index import index_app
 from .ingest import ingest
@@ -118,6 +119,7 @@ app.command(
 app.command(rich_help_panel=_MANAGE, epilog="Example: tersus compressors --json")(compressors)
 app.add_typer(models_app, name="models", rich_help_panel=_MANAGE)
 app.add_typer(crag_app, name="crag", rich_help_panel=_MANAGE)
+app.add_typer(eval_app, name="eval", rich_help_panel=_ACCOUNT)
 app.add_typer(train_app, name="train", rich_help_panel=_MANAGE)
 app.add_typer(tune_app, name="tune", rich_help_panel=_MANAGE)
 app.command(rich_help_panel=_MANAGE, epilog="Example: tersus doctor")(doctor)

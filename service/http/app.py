@@ -129,6 +129,7 @@ _TAGS = [
     {"name": "documents", "description": "Collections, documents, and the jobs that ingest them."},
     {"name": "queries", "description": "Retrieve, compress, answer, and look at what was done."},
     {"name": "savings", "description": "What was saved, by the ledger."},
+    {"name": "evaluations", "description": "What compressors are worth, by runs of `tersus eval`."},
     {"name": "openai", "description": "The drop-in for OpenAI's API."},
     {"name": "operation", "description": "Health, readiness, metrics."},
 ]

@@ -62,6 +62,7 @@ _STATUS = {
     "forbidden": 403,
     "unknown_collection": 404,
     "unknown_query": 404,
+    "unknown_evaluation": 404,
     "unknown_document": 404,
     "unknown_job": 404,
     "unknown_run": 404,

@@ -34,7 +34,7 @@ MIGRATIONS = Path(str(files("tersus.migrations")))
 CRAG = {"crags", "crag_groups", "crag_clusters", "crag_members", "crag_sentences"}
 LATER = {"clusterings", "clusters", "chunk_clusters", "nodes"}
 LATER |= {"api_keys", "key_usage", "key_reservations", "idempotency", "jobs", "chat_sent"}
-LATER |= {"shadow_checks", "shadow_states"}
+LATER |= {"shadow_checks", "shadow_states", "evaluation_runs"}
 """Tables of the revisions after that of CRAG."""
 
 

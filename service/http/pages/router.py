@@ -16,9 +16,10 @@ from ....rag.ledger import CollectionRepository
 from ..deps import Caller, TersusDep
 from ..errors import Forbidden
 from .dashboard import DAYS, dashboard
+from .evaluations import evaluation_list, evaluation_report
 from .query_page import query_list, query_page
 from .session import close, open_session, viewer
-from .templating import HEADERS, page
+from .templating import HEADERS, REPORT_HEADERS, page
 
 __all__ = ["ask_for_key", "router"]
 
@@ -57,6 +58,24 @@ async def one_query(query_id: str, who: Viewer, tersus: TersusDep) -> Response:
             text=error.message,
         )
     return page("query.html", here="queries", keyed=who.key is not None, **values)
+
+
+@router.get("/evaluations")
+async def evaluations(who: Viewer, tersus: TersusDep) -> Response:
+    """Evaluation runs, the newest first."""
+    values = await asyncio.to_thread(evaluation_list, tersus, who)
+    return page("evaluations.html", here="evaluations", keyed=who.key is not None, **values)
+
+
+@router.get("/evaluations/{run_id}")
+async def one_evaluation(run_id: str, who: Viewer, tersus: TersusDep) -> Response:
+    """One run's report."""
+    try:
+        report = await asyncio.to_thread(evaluation_report, tersus, who, run_id)
+    except TersusError as error:
+        values = {"here": "evaluations", "keyed": who.key is not None}
+        return page("message.html", 404, title="Not found", text=error.message, **values)
+    return Response(report, 200, REPORT_HEADERS, "text/html; charset=utf-8")
 
 
 @router.get("/playground")

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ...cli.figures import duration, money, share
 
-__all__ = ["HEADERS", "page"]
+__all__ = ["HEADERS", "REPORT_HEADERS", "page"]
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -24,6 +24,12 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+REPORT_HEADERS = HEADERS | {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; sandbox"
+    )
+}
+"""Of an evaluation's report, which carries its styles within itself and has no script to run."""
 
 
 def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:

@@ -10,6 +10,7 @@ from . import (
     compress,
     compressors,
     documents,
+    evaluations,
     files,
     jobs,
     models,
@@ -33,6 +34,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
     queries.router,
     savings.router,
+    evaluations.router,
     compressors.router,
     models.router,
 )

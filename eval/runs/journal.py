@@ -1,0 +1,57 @@
+"""Results as they come, one unit a line: what a kill leaves is whole units."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Journal", "write_whole"]
+
+
+class Journal:
+    """The file ``journal.jsonl`` of a run's folder. Only one process may append."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """What each finished unit came to, by key; a last line cut off by a kill is removed from the file."""
+        found: dict[str, dict[str, Any]] = {}
+        if not self._path.exists():
+            return found
+        good = 0
+        with self._path.open("rb") as file:
+            for line in file:
+                try:
+                    entry = json.loads(line) if line.endswith(b"\n") else None
+                except ValueError:
+                    entry = None
+                if not isinstance(entry, dict):
+                    break
+                found[entry["unit"]] = entry
+                good += len(line)
+        if good < self._path.stat().st_size:
+            os.truncate(self._path, good)
+        return found
+
+    def append(self, entry: dict[str, Any]) -> None:
+        """Add a unit; on disk when this returns."""
+        line = json.dumps(entry, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        with self._path.open("ab") as file:
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def write_whole(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    """Write JSON lines beside the file and put them in its place: it is never half there."""
+    beside = path.with_name(path.name + ".new")
+    with beside.open("w", encoding="utf-8") as file:
+        for line in lines:
+            file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
