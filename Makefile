@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PACKAGES := errors compressors indexes rag eval service migrations
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types format bench bench-exit bench-exit-llm bench-family bench-index bench-service fuzz lock clean package
+.PHONY: help install demo test lint types format bench bench-exit bench-exit-llm bench-family bench-index bench-service report report-slow fuzz lock clean package
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -66,6 +66,19 @@ bench-index: install ## Index kinds at 10^5 and 10^6 vectors beside bare FAISS a
 bench-service: install ## The service: throughput and overhead, faults, kills, restarts, ten minutes of load (about 20 minutes)
 	$(BIN)/tersus models install
 	for what in throughput upstream kills database soak; do $(BIN)/python -m tersus.eval.load $$what || exit 1; done
+
+EVAL = $(BIN)/tersus eval run --workers 2 --no-store
+report: install ## The repository's own report: fast compressors, then with the local reader (about an hour; skips without data)
+	$(BIN)/tersus models install
+	@$(BIN)/python -c 'from tersus.eval.data_files import data_file; data_file("hotpotqa")' 2>/dev/null || { echo "skipped: no data set is here (see TERSUS_DATA_DIR)"; exit 0; }; \
+	$(EVAL) --config eval/described/context.toml -o build/report/context && \
+	$(EVAL) --config eval/described/reading.toml -o build/report/reading && \
+	$(BIN)/python -m tersus.eval.report.publish build/report/context docs/results/context --readme README.md && \
+	$(BIN)/python -m tersus.eval.report.publish build/report/reading docs/results/reading --readme README.md
+
+report-slow: install ## The compressors that run a language model, into build/report/slow (hours on two cores)
+	$(BIN)/tersus models install
+	$(EVAL) --config eval/described/slow.toml -o build/report/slow
 
 fuzz: install ## Whatever the OpenAPI allows, and does not, sent to the service (EXAMPLES=200 an operation)
 	$(BIN)/python -m tersus.service.fuzz --examples $(or $(EXAMPLES),200)

@@ -133,4 +133,4 @@ def _signed(value: float | None) -> str:
 
 
 def _seconds(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}" if value >= 0.1 else f"{value * 1000:.1f} ms"
+    return "–" if value is None else f"{value:.2f} s" if value >= 0.1 else f"{value * 1000:.1f} ms"

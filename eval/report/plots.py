@@ -53,7 +53,7 @@ def latency_plot(cells: Sequence[Cell]) -> str:
         if any(cell.read_seconds is not None for cell in shown):
             read = [c.read_seconds or 0.0 for c in shown]
             axes.barh(rows, read, left=compress, color=_PALETTE[4], label="reading")
-            axes.legend(loc="lower right", frameon=False)
+            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
         axes.set_yticks(rows, [cell.label for cell in shown])
         axes.set_xlabel("seconds a question")
         axes.grid(axis="x", color=_GRID, linewidth=0.6)

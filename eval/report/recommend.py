@@ -43,7 +43,7 @@ def _one(dataset: str, reader: str, cells: Sequence[Cell]) -> Recommendation:
         return Recommendation(dataset, reader, said, None)
     good = [cell for cell in rivals if _harmless(cell)]
     if not good:
-        best = max(rivals, key=_low, default=None)
+        best = max(rivals, key=lambda c: (_low(c), -c.kept), default=None)
         said = f"{where}: no compressor can be recommended: none is shown to lose less than {MARGIN:.0%}."
         if best is not None:
             said += f" Nearest is {best.label}: {_saved(best)}, {_loss(best)}."

@@ -70,7 +70,11 @@ def test_rouge_is_that_of_rouge_score() -> None:
 def test_ranking_metrics_are_those_of_ir_measures() -> None:
     ir: Any = pytest.importorskip("ir_measures")
     draw = random.Random(3)
-    pairs = [(ir.nDCG @ 10, Ndcg(10)), (ir.R @ 5, RecallAt(5)), (ir.RR @ 10, ReciprocalRank(10))]
+    pairs: list[tuple[Any, Any]] = [
+        (ir.nDCG @ 10, Ndcg(10)),
+        (ir.R @ 5, RecallAt(5)),
+        (ir.RR @ 10, ReciprocalRank(10)),
+    ]
     for _ in range(60):
         documents = [f"d{n}" for n in range(20)]
         draw.shuffle(documents)

@@ -164,3 +164,25 @@ def test_pieces_make_up_the_passage() -> None:
     assert [(p.text.strip(), p.kept, p.gold) for p in found if p.text.strip()] == [
         ("One.", True, False), ("Two.", True, True), ("Three.", False, False),
     ]  # fmt: skip
+
+
+def test_a_headline_goes_between_its_marks(finished: Path, tmp_path: Path) -> None:
+    from tersus.eval.report.publish import main
+
+    readme = tmp_path / "README.md"
+    readme.write_text(
+        "before\n<!-- headline: out -->\nold\n<!-- end of headline -->\nafter\n", encoding="utf-8"
+    )
+    arguments = [str(finished), str(tmp_path / "out"), "--readme", str(readme), "--budgets", "0.25"]
+    for _ in range(2):
+        assert main(arguments) == 0
+        text = readme.read_text(encoding="utf-8")
+        assert text.startswith("before\n<!-- headline: out -->\n| compressor")
+        assert text.endswith("<!-- end of headline -->\nafter\n")
+        assert "old" not in text
+        assert text.count("| `bm25` | 0.25 | 1.000 (1.000–1.000) at 0.24 |") == 1
+        assert "adaptive" not in text
+    assert (tmp_path / "out" / "report.html").exists()
+    readme.write_text("no marks", encoding="utf-8")
+    assert main(arguments) == 2
+    assert main([str(tmp_path / "nothing"), str(tmp_path / "out")]) == 2
