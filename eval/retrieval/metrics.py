@@ -11,7 +11,19 @@ from ..metrics.metric import Metric
 __all__ = ["Ndcg", "RecallAt", "ReciprocalRank"]
 
 
-class Ndcg(Metric):
+class _AtK(Metric):
+    """A metric of the first ``k`` of a ranking."""
+
+    __slots__ = ("k",)
+
+    def __init__(self, k: int = 10) -> None:
+        self.k = k
+
+    def __repr__(self) -> str:
+        return f"{self.name}@{self.k}/{self.version}"
+
+
+class Ndcg(_AtK):
     """Normalised discounted cumulative gain of the first ``k``, in 0..1; documents not judged gain nothing.
 
     The gain is the grade itself, discounted by ``log2(rank + 1)``, as trec_eval has it. None (not applicable)
@@ -22,13 +34,7 @@ class Ndcg(Metric):
 
     name: ClassVar[str] = "ndcg"
     version: ClassVar[int] = 1
-    __slots__ = ("k",)
-
-    def __init__(self, k: int = 10) -> None:
-        self.k = k
-
-    def __repr__(self) -> str:
-        return f"{self.name}@{self.k}/{self.version}"
+    __slots__ = ()
 
     def __call__(self, ranking: Sequence[str], grades: Mapping[str, int]) -> float | None:
         """Of the ids found, best first and each once, and the grades of those that were judged."""
@@ -38,18 +44,12 @@ class Ndcg(Metric):
         return _gain([max(0, grades.get(found, 0)) for found in ranking[: self.k]]) / best
 
 
-class RecallAt(Metric):
+class RecallAt(_AtK):
     """Share of the relevant documents among the first ``k``, in 0..1. None where none is relevant."""
 
     name: ClassVar[str] = "recall"
     version: ClassVar[int] = 1
-    __slots__ = ("k",)
-
-    def __init__(self, k: int = 100) -> None:
-        self.k = k
-
-    def __repr__(self) -> str:
-        return f"{self.name}@{self.k}/{self.version}"
+    __slots__ = ()
 
     def __call__(self, ranking: Sequence[str], grades: Mapping[str, int]) -> float | None:
         """As :class:`Ndcg`."""
@@ -57,7 +57,7 @@ class RecallAt(Metric):
         return len(relevant.intersection(ranking[: self.k])) / len(relevant) if relevant else None
 
 
-class ReciprocalRank(Metric):
+class ReciprocalRank(_AtK):
     """1 by the rank of the first relevant document among the first ``k``, 0 where there is none; its mean
     over questions is MRR. None where no document is relevant.
 
@@ -66,13 +66,7 @@ class ReciprocalRank(Metric):
 
     name: ClassVar[str] = "rr"
     version: ClassVar[int] = 1
-    __slots__ = ("k",)
-
-    def __init__(self, k: int = 10) -> None:
-        self.k = k
-
-    def __repr__(self) -> str:
-        return f"{self.name}@{self.k}/{self.version}"
+    __slots__ = ()
 
     def __call__(self, ranking: Sequence[str], grades: Mapping[str, int]) -> float | None:
         """As :class:`Ndcg`."""
