@@ -73,8 +73,10 @@ report: install ## The repository's own report: fast compressors, then with the 
 	@$(BIN)/python -c 'from tersus.eval.data_files import data_file; data_file("hotpotqa")' 2>/dev/null || { echo "skipped: no data set is here (see TERSUS_DATA_DIR)"; exit 0; }; \
 	$(EVAL) --config eval/described/context.toml -o build/report/context && \
 	$(EVAL) --config eval/described/reading.toml -o build/report/reading && \
+	$(BIN)/tersus eval run --threads 2 --no-store --config eval/described/timing.toml -o build/report/timing && \
 	$(BIN)/python -m tersus.eval.report.publish build/report/context docs/results/context --readme README.md && \
-	$(BIN)/python -m tersus.eval.report.publish build/report/reading docs/results/reading --readme README.md
+	$(BIN)/python -m tersus.eval.report.publish build/report/reading docs/results/reading --readme README.md && \
+	$(BIN)/python -m tersus.eval.report.publish build/report/timing docs/results/timing
 
 report-slow: install ## The compressors that run a language model, into build/report/slow (hours on two cores)
 	$(BIN)/tersus models install

@@ -113,12 +113,10 @@ class _Local:
             )
             for e, context in zip(examples, contexts, strict=True)
         ]
-        started = time.perf_counter()
-        said = answer_batch(causal, prompts, max_new_tokens=_MOST)
-        each = (time.perf_counter() - started) / max(1, len(said))
+        found = answer_batch(causal, prompts, max_new_tokens=_MOST)
         return [
-            Answer(_first_line(text), each, len(prompt), tokens)
-            for (text, tokens), prompt in zip(said, prompts, strict=True)
+            Answer(_first_line(said.text), said.seconds, len(prompt), said.tokens)
+            for said, prompt in zip(found, prompts, strict=True)
         ]
 
 
