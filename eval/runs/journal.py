@@ -39,19 +39,24 @@ class Journal:
 
     def append(self, entry: dict[str, Any]) -> None:
         """Add a unit; on disk when this returns."""
-        line = json.dumps(entry, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        line = _line(entry).encode("utf-8", "backslashreplace")
         with self._path.open("ab") as file:
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
 
 
+def _line(entry: dict[str, Any]) -> str:
+    """JSON on a line; half a UTF-16 pair, which UTF-8 has no place for, is written as its escape."""
+    return json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def write_whole(path: Path, lines: Iterable[dict[str, Any]]) -> None:
     """Write JSON lines beside the file and put them in its place: it is never half there."""
     beside = path.with_name(path.name + ".new")
-    with beside.open("w", encoding="utf-8") as file:
+    with beside.open("w", encoding="utf-8", errors="backslashreplace") as file:
         for line in lines:
-            file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+            file.write(_line(line))
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)

@@ -24,6 +24,7 @@ from ..api.collections import (
     IngestOut,
 )
 from ..api.compressors import CompressorList
+from ..api.evaluations import EvaluationList, EvaluationOut
 from ..api.jobs import JobList, JobOut
 from ..api.ledger import QueryList, QueryRecord, SavingsOut
 from ..api.passages import PassageIn
@@ -185,6 +186,14 @@ class Calls:
     def list_compressors(self) -> Call[CompressorList]:
         """The compressors with their options."""
         return Call("GET", "/v1/compressors", CompressorList)
+
+    def list_evaluations(self, limit: int | None = None) -> Call[EvaluationList]:
+        """Runs of ``tersus eval``, the newest first."""
+        return Call("GET", "/v1/evaluations", EvaluationList, params=_given({"limit": limit}))
+
+    def get_evaluation(self, run_id: str) -> Call[EvaluationOut]:
+        """One run with its figures."""
+        return Call("GET", f"/v1/evaluations/{quote(run_id, safe='')}", EvaluationOut)
 
 
 def _collection(name: str) -> str:

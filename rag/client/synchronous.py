@@ -84,6 +84,8 @@ class TersusClient:
     get_query = _sent(Calls.get_query)
     savings = _sent(Calls.savings)
     list_compressors = _sent(Calls.list_compressors)
+    list_evaluations = _sent(Calls.list_evaluations)
+    get_evaluation = _sent(Calls.get_evaluation)
 
     def add_files(self, name: str, paths: list[Path]) -> JobOut:
         """Send files, named as they are called; the job that ingests them."""

@@ -38,11 +38,8 @@ def test_a_run_leaves_every_question_of_every_cell_in_order(whole: Path) -> None
     assert len(records) == len(lines(whole / "timings.jsonl")) == 4 * 30
     full = [r for r in records if r["compressor"] == "none"]
     assert all(r["tokens_before"] == r["tokens_after"] and r["scores"]["answer_recall"] == 1 for r in full)
-    assert all(r["readers"]["oracle"]["scores"]["f1"] == 1 for r in full)
     head = [r for r in records if r["compressor"] == "head"]
     assert all(r["tokens_after"] <= 0.25 * r["tokens_before"] for r in head)
-    for r in records:  # a perfect reader is right exactly where the answer was kept
-        assert (r["readers"]["oracle"]["scores"]["em"] == 1) == (r["scores"]["answer_recall"] == 1)
 
 
 def test_results_hold_no_times_and_say_on_what_they_were_made(whole: Path) -> None:
@@ -55,35 +52,26 @@ def test_results_hold_no_times_and_say_on_what_they_were_made(whole: Path) -> No
     assert set(state["identity"]["fingerprints"]) == {"none", "bm25", "head"}
 
 
-def test_killed_at_random_moments_and_taken_up_it_comes_to_the_same_bytes(
-    whole: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "run"
-    units = len(lines(whole / "journal.jsonl"))
-    for at in (units // 2,):
-        process = toys.start(folder)
-        journal = folder / "journal.jsonl"
-        while process.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < at):
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert not (folder / "results.jsonl").exists()
-    with (folder / "journal.jsonl").open("ab") as file:
-        file.write(b'{"unit": "cut o')  # what a kill in the midst of a write leaves
-    toys.run(folder)
-    assert (folder / "results.jsonl").read_bytes() == (whole / "results.jsonl").read_bytes()
-
-
-def test_two_workers_of_which_one_is_killed_come_to_the_same_bytes(whole: Path, tmp_path: Path) -> None:
+def test_a_worker_is_killed_then_the_run_and_it_comes_to_the_same_bytes(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     process = toys.start(folder, workers=2)
     journal = folder / "journal.jsonl"
-    while process.poll() is None and (not journal.exists() or not journal.read_bytes()):
-        time.sleep(0.005)
+
+    def wait_for(units: int) -> None:
+        while process.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < units):
+            time.sleep(0.005)
+
+    wait_for(1)
     workers = _workers(process.pid)
     assert workers
     os.kill(workers[0], signal.SIGKILL)
-    assert process.wait() == 0
+    wait_for(9)  # more than were done: what the dead worker had is done again
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (folder / "results.jsonl").exists()
+    with journal.open("ab") as file:
+        file.write(b'{"unit": "cut o')  # what a kill in the midst of a write leaves
+    toys.run(folder)
     assert (folder / "results.jsonl").read_bytes() == (whole / "results.jsonl").read_bytes()
 
 
@@ -133,7 +121,7 @@ def test_what_cannot_be_run_is_said_before_it_starts(tmp_path: Path) -> None:
 
 
 def test_a_compressor_that_fails_is_data_with_its_traceback(tmp_path: Path) -> None:
-    description = toys.spec(compressors=('bm25:k1="x"',), budgets=("0.25",), limit=2)
+    description = toys.spec(compressors=('bm25:k1="x"',), budgets=("0.25",), readers=("oracle",), limit=2)
     with open_run(tmp_path, description) as opened:
         (unit,) = opened.units
         found = work(tmp_path, description, unit)

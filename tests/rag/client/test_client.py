@@ -75,6 +75,7 @@ def test_a_walk_through_all_of_it(api: TersusClient, tersus: Tersus, tmp_path: P
     assert [one.id for one in api.list_queries().queries] == [shrunk.id, answer.id]
     assert api.savings("compressor").total.queries == 2
     assert "exit" in {one.name for one in api.list_compressors().compressors}
+    assert api.list_evaluations(limit=5).evaluations == []
 
 
 def test_a_stream_is_read_as_it_comes(api: TersusClient, llm: ScriptedLLM) -> None:

@@ -1,0 +1,1 @@
+"""Descriptions of the runs that `make report` makes, as TOML."""
