@@ -126,8 +126,12 @@ def _cell(
     timings = [results.timings[n] for n in numbers]
     scores = _scores(records, reader)
     against: dict[str, Difference] = {}
+    whole = (
+        scores  # what applies to the full context applies to the question, whatever a compressor makes of it
+    )
     if full is not None:
         base = [results.records[n] for n in full]
+        whole = _scores(base, reader)
         if reader != NO_READER:
             scores["agreement"] = _agreement(records, base, reader)
         others = _scores(base, reader)
@@ -145,7 +149,7 @@ def _cell(
         compressor=compressor,
         budget=budget,
         reader=reader,
-        primary=_primary(scores, reader),
+        primary=_primary(whole, reader),
         questions=tuple(r["question"] for r in records),
         tokens=tuple((r["tokens_before"], r["tokens_after"]) for r in records),
         scores=scores,
