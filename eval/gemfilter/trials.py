@@ -12,12 +12,21 @@ from typing import Literal
 from ...compressors import Passage
 from ..data import EvalPassage, Example, read_examples
 
-__all__ = ["QUESTION_SETS", "Trial", "answer_places", "needle_trials", "question_trials"]
+__all__ = [
+    "ASKED",
+    "PLACES",
+    "QUESTION_SETS",
+    "SAID",
+    "Trial",
+    "answer_places",
+    "needle_trials",
+    "question_trials",
+]
 
 QUESTION_SETS = ("hotpotqa", "2wikimultihopqa", "squad2", "nq-open", "qed")
-_CODES = "The access code of the {place} is {code}."
-_ASKED = "What is the access code of the {place}?"
-_PLACES = [
+SAID = "The access code of the {place} is {code}."
+ASKED = "What is the access code of the {place}?"
+PLACES = [
     f"{first} {second}"
     for first in ("northern", "old", "blue", "royal", "upper", "hidden", "stone", "winter")
     for second in ("archive", "mill", "harbour", "library", "station", "vault", "garden", "observatory")
@@ -79,15 +88,15 @@ def needle_trials(
     trials = []
     for number in range(count):
         chosen = random_.sample(pool, passages)
-        place, other = random_.sample(_PLACES, 2)
+        place, other = random_.sample(PLACES, 2)
         code, wrong = (str(n) for n in random_.sample(range(10_000, 100_000), 2))
         at = min(int((number + 0.5) / count * passages), passages - 1)
         decoy = (at + 1 + random_.randrange(passages - 1)) % passages
         texts = [p.text for p in chosen]
-        texts[decoy] = _hide(chosen[decoy], _CODES.format(place=other, code=wrong), random_)
-        texts[at] = _hide(chosen[at], _CODES.format(place=place, code=code), random_)
+        texts[decoy] = _hide(chosen[decoy], SAID.format(place=other, code=wrong), random_)
+        texts[at] = _hide(chosen[at], SAID.format(place=place, code=code), random_)
         hay = tuple(Passage(text=text, title=p.title) for text, p in zip(texts, chosen, strict=True))
-        trials.append(Trial("needle", _ASKED.format(place=place), hay, answer_places([code], hay)))
+        trials.append(Trial("needle", ASKED.format(place=place), hay, answer_places([code], hay)))
     return trials
 
 

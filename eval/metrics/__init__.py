@@ -7,7 +7,7 @@ from .bootstrap import Estimate, NotANumber, bootstrap_ci
 from .fbeta import support_fbeta
 from .kept import KeptMacro, KeptMicro, kept_macro, kept_micro
 from .metric import Metric
-from .paired import Difference, paired_difference
+from .paired import Difference, paired_difference, where_both_apply
 from .recall import AnswerRecall, answer_recall
 from .support import Offsets, SupportPrecision, SupportRecall, support_precision, support_recall
 
@@ -34,4 +34,5 @@ __all__ = [
     "support_fbeta",
     "support_precision",
     "support_recall",
+    "where_both_apply",
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ...errors import InvalidInput
 from .bootstrap import bootstrap_ci
 
-__all__ = ["Difference", "paired_difference"]
+__all__ = ["Difference", "paired_difference", "where_both_apply"]
 
 _FLIPS = 10_000
 
@@ -76,3 +76,11 @@ def paired_difference(new: Sequence[float | None], old: Sequence[float | None], 
         beyond += int((np.abs(signs @ values) >= seen).sum())
     p_value = (1 + beyond) / (_FLIPS + 1)
     return Difference(estimate.mean, estimate.low, estimate.high, p_value, estimate.count, *counts)
+
+
+def where_both_apply(
+    new: Sequence[float | None], old: Sequence[float | None]
+) -> tuple[list[float | None], list[float | None]]:
+    """Both sides, None on both where either is: precision does not apply where a side kept nothing."""
+    pairs = [(None, None) if a is None or b is None else (a, b) for a, b in zip(new, old, strict=True)]
+    return [a for a, _ in pairs], [b for _, b in pairs]

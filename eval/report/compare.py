@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InvalidInput
-from ..metrics import Difference, paired_difference
+from ..metrics import Difference, paired_difference, where_both_apply
 from ..runs.errors import RunMismatch, RunMissing
 from .figures import scores_file
 from .results import read_results
@@ -77,9 +77,8 @@ def _change(key: str, new: Mapping[str, Any], old: Mapping[str, Any], seed: int)
     metric = old["primary"]
 
     def paired(one: list[float | None], other: list[float | None]) -> Difference:
-        values = [(one[a], other[b]) for a, b in pairs]
-        values = [pair if None not in pair else (None, None) for pair in values]
-        return paired_difference([a for a, _ in values], [b for _, b in values], seed)
+        both = where_both_apply([one[a] for a, _ in pairs], [other[b] for _, b in pairs])
+        return paired_difference(*both, seed)
 
     return Change(
         key, metric, paired(new["scores"][metric], old["scores"][metric]), paired(new["kept"], old["kept"])

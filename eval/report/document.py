@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from ...indexes.durable import replace_file
 from .disagree import disagreements
 from .figures import figures, overhead, scores_file
 from .losses import Loss, worst_losses
@@ -33,17 +34,16 @@ def write_report(results: Results, folder: Path | None = None) -> Path:
     folder = folder or results.folder
     folder.mkdir(parents=True, exist_ok=True)
     summary = summarise(results)
+    found = figures(results, summary)
     files = {
         "report.html": html(results, summary),
         "report.md": markdown(results, summary),
-        "report.csv": csv_text(results, summary),
-        "report.json": _json(figures(results, summary)),
+        "report.csv": csv_text(found),
+        "report.json": _json(found),
         "scores.json": _json(scores_file(results, summary)),
     }
     for name, text in files.items():
-        beside = folder / f"{name}.new"
-        beside.write_text(text, encoding="utf-8", errors="backslashreplace")
-        beside.replace(folder / name)
+        replace_file(folder / name, [text.encode("utf-8", "backslashreplace")])
     return folder / "report.html"
 
 
@@ -77,9 +77,9 @@ def html(results: Results, summary: Summary) -> str:
     )
 
 
-def csv_text(results: Results, summary: Summary) -> str:
-    """One line a cell."""
-    rows = [_flat(cell) for cell in figures(results, summary)["cells"]]
+def csv_text(found: dict[str, Any]) -> str:
+    """One line a cell of the figures."""
+    rows = [_flat(cell) for cell in found["cells"]]
     columns = list(dict.fromkeys(key for row in rows for key in row))
     target = io.StringIO()
     writer = csv.DictWriter(target, columns, lineterminator="\n")

@@ -41,13 +41,10 @@ def gate(
         RunMismatch: the runs cannot be compared.
     """
     found = [_judge(change, margin, kept_margin) for change in compare(new, old, seed)]
-    there = {verdict.change.key for verdict in found}
-    nothing = compare(old, old, seed)
-    found += [
-        Verdict(change, ("it is in the baseline and not in the run",))
-        for change in nothing
-        if change.key not in there
-    ]
+    if missing := {key: cell for key, cell in old["cells"].items() if key not in new["cells"]}:
+        gone = {**old, "cells": missing}
+        why = ("it is in the baseline and not in the run",)
+        found += [Verdict(change, why) for change in compare(gone, gone, seed)]
     return found
 
 

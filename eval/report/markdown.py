@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ..metrics import Estimate
 from .recommend import recommend
 from .results import Results
 from .summary import Cell, Summary
 
-__all__ = ["about", "markdown"]
+__all__ = ["about", "device", "markdown"]
 
 
 def markdown(results: Results, summary: Summary) -> str:
@@ -20,11 +21,15 @@ def markdown(results: Results, summary: Summary) -> str:
 def about(results: Results) -> str:
     """Date, hardware, versions, in one sentence."""
     e = results.state["environment"]
-    device = e["gpu"] or f"{e['cores']} cores of {e['cpu']}, no GPU"
     return (
-        f"{e['date']}, {device}, {e['threads']} thread(s) a worker, torch {e['torch']}, "
+        f"{e['date']}, {device(e)}, {e['threads']} thread(s) a worker, torch {e['torch']}, "
         f"Tersus {e['tersus']} (scoring code {e['code']})"
     )
+
+
+def device(environment: Mapping[str, Any]) -> str:
+    """The GPU, or the cores where there was none."""
+    return environment["gpu"] or f"{environment['cores']} cores of {environment['cpu']}, no GPU"
 
 
 def _lines(results: Results, summary: Summary) -> Iterator[str]:

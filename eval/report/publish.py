@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from ...errors import InvalidInput, TersusError
 from .document import write_report
+from .markdown import device
 from .results import read_results
 
 __all__ = ["headline", "main", "put_between"]
@@ -34,10 +35,9 @@ def headline(figures: dict[str, Any], budgets: Sequence[str]) -> str:
         found = [cells.get((s, name, budget)) for s in sets]
         lines.append(f"| `{name}` | {budget} | " + " | ".join(_cell(cell) for cell in found) + " |")
     e = figures["environment"]
-    device = e["gpu"] or f"{e['cores']} cores of {e['cpu']}, no GPU"
     words = "Each cell: quality (95% interval) at the share of tokens kept; quality is "
     words += "; ".join(f"{metric} on {', '.join(on)}" for metric, on in _metrics(figures).items())
-    lines += ["", f"{words}. {e['date']}, {device}."]
+    lines += ["", f"{words}. {e['date']}, {device(e)}."]
     return "\n".join(lines)
 
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import fmean, median
+from typing import Any
 
 from ...rag.normalise import token_f1
 from ...rag.prices import find_price
-from ..metrics import Difference, Estimate, bootstrap_ci, kept_macro, kept_micro, paired_difference
+from ..metrics import (
+    Difference,
+    Estimate,
+    bootstrap_ci,
+    kept_macro,
+    kept_micro,
+    paired_difference,
+    where_both_apply,
+)
 from ..runs.spec import NO_BUDGET
 from .results import Results
 
@@ -44,7 +53,6 @@ class Cell:
     read_seconds: float | None
     peak_bytes: int | None
     answers: tuple[str | None, ...] = ()
-    extras: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def kept(self) -> float:
@@ -126,20 +134,17 @@ def _cell(
     timings = [results.timings[n] for n in numbers]
     scores = _scores(records, reader)
     against: dict[str, Difference] = {}
-    whole = (
-        scores  # what applies to the full context applies to the question, whatever a compressor makes of it
-    )
+    whole = scores
     if full is not None:
         base = [results.records[n] for n in full]
-        whole = _scores(base, reader)
+        whole = _scores(base, reader)  # what applies to it applies to the question, whatever is made of it
         if reader != NO_READER:
             scores["agreement"] = _agreement(records, base, reader)
-        others = _scores(base, reader)
         if compressor != BASELINE:
             against = {
-                name: paired_difference(*_applicable(values, others[name]), seed)
+                name: paired_difference(*where_both_apply(values, whole[name]), seed)
                 for name, values in scores.items()
-                if name in others
+                if name in whole
             }
     compress = [t["compress"] for t in timings if t["compress"] is not None]
     read = [t["read"][reader] for t in timings if t["read"].get(reader) is not None]
@@ -164,38 +169,28 @@ def _cell(
     )
 
 
-def _scores(records: Sequence[Mapping[str, object]], reader: str) -> dict[str, tuple[float | None, ...]]:
+def _scores(records: Sequence[Mapping[str, Any]], reader: str) -> dict[str, tuple[float | None, ...]]:
     found: dict[str, tuple[float | None, ...]] = {}
     for name in _CONTEXT:
-        found[name] = tuple(r["scores"].get(name) for r in records)  # type: ignore[attr-defined]
+        found[name] = tuple(r["scores"].get(name) for r in records)
     if reader != NO_READER:
         for name in _ANSWER[:-1]:
-            values = tuple(r["readers"][reader]["scores"].get(name) for r in records)  # type: ignore[index]
+            values = tuple(r["readers"][reader]["scores"].get(name) for r in records)
             if any(value is not None for value in values):
                 found[name] = values
     return found
 
 
 def _agreement(
-    records: Sequence[Mapping[str, object]], base: Sequence[Mapping[str, object]], reader: str
+    records: Sequence[Mapping[str, Any]], base: Sequence[Mapping[str, Any]], reader: str
 ) -> tuple[float | None, ...]:
     """Token F1 of an answer and the full context's; 0 where the compressor or its reader failed."""
-    said = [r["readers"][reader]["answer"] for r in records]  # type: ignore[index]
-    full = [r["readers"][reader]["answer"] for r in base]  # type: ignore[index]
+    said = [r["readers"][reader]["answer"] for r in records]
+    full = [r["readers"][reader]["answer"] for r in base]
     return tuple(
         None if other is None else (0.0 if one is None else token_f1(one, other))
         for one, other in zip(said, full, strict=True)
     )
-
-
-def _applicable(
-    new: Sequence[float | None], old: Sequence[float | None]
-) -> tuple[list[float | None], list[float | None]]:
-    """Pairs of which both apply: precision applies to one side alone where a side kept nothing."""
-    pairs = [
-        (a, b) if a is not None and b is not None else (None, None) for a, b in zip(new, old, strict=True)
-    ]
-    return [a for a, _ in pairs], [b for _, b in pairs]
 
 
 def _primary(scores: Mapping[str, Sequence[float | None]], reader: str) -> str:
@@ -206,11 +201,11 @@ def _primary(scores: Mapping[str, Sequence[float | None]], reader: str) -> str:
     return "answer_recall" if counts["answer_recall"] * 2 >= counts["support_recall"] else "support_recall"
 
 
-def _failures(records: Sequence[Mapping[str, object]], reader: str) -> list[tuple[str, str]]:
+def _failures(records: Sequence[Mapping[str, Any]], reader: str) -> list[tuple[str, str]]:
     found = []
     for record in records:
-        failure = record.get("failure") or record["readers"].get(reader, {})  # type: ignore[attr-defined]
-        if error := failure.get("error"):  # type: ignore[union-attr]
+        failure = record.get("failure") or record["readers"].get(reader, {})
+        if error := failure.get("error"):
             found.append((str(record["question"]), str(error)))
     return found
 

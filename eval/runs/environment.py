@@ -14,7 +14,10 @@ __all__ = ["code_hash", "environment"]
 
 _ROOT = Path(__file__).resolve().parents[2]
 _RUN = tuple(f"eval/runs/{name}.py" for name in ("work", "scoring", "readers", "local_answers", "judge"))
-_SCORING = ("compressors", "eval/metrics", *_RUN, "eval/baselines.py", "eval/random_baseline.py")
+_SCORING = (
+    "compressors", "eval/metrics", *_RUN, "eval/bench_run.py", "eval/remember.py", "rag/normalise.py",
+    "eval/baselines.py", "eval/optimizer_baseline.py", "eval/random_baseline.py",
+)  # fmt: skip
 """What decides a score; the rest may change between two sittings of one run."""
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ...indexes.durable import replace_file
+
 __all__ = ["Journal", "write_whole"]
 
 
@@ -39,24 +41,18 @@ class Journal:
 
     def append(self, entry: dict[str, Any]) -> None:
         """Add a unit; on disk when this returns."""
-        line = _line(entry).encode("utf-8", "backslashreplace")
         with self._path.open("ab") as file:
-            file.write(line)
+            file.write(_line(entry))
             file.flush()
             os.fsync(file.fileno())
 
 
-def _line(entry: dict[str, Any]) -> str:
+def _line(entry: dict[str, Any]) -> bytes:
     """JSON on a line; half a UTF-16 pair, which UTF-8 has no place for, is written as its escape."""
-    return json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode("utf-8", "backslashreplace")
 
 
 def write_whole(path: Path, lines: Iterable[dict[str, Any]]) -> None:
-    """Write JSON lines beside the file and put them in its place: it is never half there."""
-    beside = path.with_name(path.name + ".new")
-    with beside.open("w", encoding="utf-8", errors="backslashreplace") as file:
-        for line in lines:
-            file.write(_line(line))
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    """Put JSON lines in the file's place: it is never half there."""
+    replace_file(path, (_line(line) for line in lines))

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ...indexes.durable import replace_file
 from ..data import EvalPassage, Example
 
 __all__ = ["Question", "read_questions", "write_questions"]
@@ -17,21 +18,17 @@ __all__ = ["Question", "read_questions", "write_questions"]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """An example with what retrieving its passages came to (no scores where they were given), and the answer
-    that the full context once got, where the data are logs."""
+    """An example with what retrieving its passages came to (no scores where they were given)."""
 
     example: Example
     retrieval: Mapping[str, float | None]
-    reference: str | None = None
 
 
 def write_questions(path: Path, questions: Iterable[Question]) -> str:
     """Write them; the SHA-256 of the content, which is the same wherever it is written."""
     lines = [json.dumps(asdict(question), ensure_ascii=False, allow_nan=False) for question in questions]
     content = "".join(line + "\n" for line in lines).encode("utf-8", "backslashreplace")
-    beside = path.with_name(path.name + ".new")
-    beside.write_bytes(gzip.compress(content, mtime=0))
-    beside.replace(path)
+    replace_file(path, [gzip.compress(content, mtime=0)])
     return hashlib.sha256(content).hexdigest()
 
 
@@ -64,7 +61,6 @@ def _question(raw: dict[str, Any]) -> Question:
             impossible=example["impossible"],
         ),
         raw["retrieval"],
-        raw["reference"],
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +19,11 @@ from .environment import environment
 from .errors import RunBusy, RunMismatch
 from .journal import Journal, write_whole
 from .plan import Unit, plan
-from .questions import Question, read_questions, write_questions
+from .questions import write_questions
 from .readers import load_reader
-from .scoring import METRICS, answer_scores, failed_scores
+from .scoring import METRICS
 from .spec import RunSpec
-from .work import pilot, whole_tokens, work
+from .work import lost, pilot, work
 from .workers import WorkerLost, Workers
 
 __all__ = ["Progress", "Run", "open_run"]
@@ -85,7 +85,7 @@ class Run:
         with Workers(self.folder, self.spec, self.workers, self.threads) as workers:
             for unit, found in workers.map(work, left):
                 if isinstance(found, WorkerLost):
-                    found = self._lost(unit, str(found))
+                    found = lost(self.folder, self.spec, unit, str(found))
                 elif isinstance(found, BaseException):
                     raise found
                 journal.append(found)
@@ -106,26 +106,6 @@ class Run:
             )
             write_whole(self.folder / "run.json", [state])
 
-    def _lost(self, unit: Unit, why: str) -> dict[str, Any]:
-        path = self.folder / "questions" / f"{unit.dataset}.jsonl.gz"
-        records = []
-        for question in read_questions(path)[unit.start : unit.stop]:
-            example = question.example
-            nothing = {r: {"answer": None, "scores": answer_scores(example, None)} for r in self.spec.reading}
-            tokens = whole_tokens(example)
-            records += [
-                {
-                    "dataset": unit.dataset, "question": example.id, "compressor": unit.compressor,
-                    "budget": budget, "tokens_before": tokens, "tokens_after": tokens,
-                    "scores": failed_scores(example),
-                    "kept": None, "text": None, "reason": None, "readers": nothing,
-                    "failure": {"error": why, "traceback": ""},
-                }
-                for budget in self.spec.budgets_of(unit.compressor)
-            ]  # fmt: skip
-        timings: list[dict[str, Any]] = [{"compress": None, "peak": None, "read": {}} for _ in records]
-        return {"unit": unit.key, "records": records, "timings": timings, "busy": 0.0}
-
 
 @contextmanager
 def open_run(
@@ -134,13 +114,9 @@ def open_run(
     *,
     workers: int = 1,
     threads: int = 1,
-    questions: dict[str, Sequence[Question]] | None = None,
     data_dir: Path | None = None,
 ) -> Iterator[Run]:
     """The run in ``folder``: a new one, or the one that is there, if it is this one.
-
-    Args:
-        questions: in place of those of the spec's data sets, by their names.
 
     Raises:
         RunMismatch: the folder's run has another description, data, weights or scoring code.
@@ -157,7 +133,7 @@ def open_run(
         raise RunBusy(f"another process works on {folder}", hint="wait for it, or take --output") from error
     try:
         usable, skipped, prints = _usable(spec)
-        found = questions or {
+        found = {
             name: part
             for source in spec.datasets
             for name, part in load_questions(source, spec, data_dir=data_dir).items()
@@ -172,8 +148,9 @@ def open_run(
             "spec": spec.hash, "questions": hashes, "fingerprints": prints, "code": about["code"],
             "threads": threads,
         }  # fmt: skip
-        _identify(folder, identity, spec, about, skipped, {n: len(p) for n, p in found.items()})
-        yield Run(folder, usable, {n: len(p) for n, p in found.items()}, skipped, workers, threads)
+        sizes = {name: len(part) for name, part in found.items()}
+        _identify(folder, identity, spec, about, skipped, sizes)
+        yield Run(folder, usable, sizes, skipped, workers, threads)
     finally:
         lock.release()
 

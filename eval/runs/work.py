@@ -22,7 +22,7 @@ from .readers import Answer, load_reader
 from .scoring import answer_scores, context_scores, failed_scores
 from .spec import RunSpec, parse_budget
 
-__all__ = ["pilot", "whole_tokens", "work"]
+__all__ = ["lost", "pilot", "work"]
 
 
 @lru_cache(maxsize=4)
@@ -75,6 +75,10 @@ def work(folder: Path, spec: RunSpec, unit: Unit) -> dict[str, Any]:
     for name in spec.reading:
         busy += _read(name, [cell for cell in cells if cell.result is not None], spec.judge)
     cells.sort(key=lambda cell: questions.index(cell.question))  # stable: budgets stay in their order
+    return _result(unit, spec, cells, busy)
+
+
+def _result(unit: Unit, spec: RunSpec, cells: Sequence[_Cell], busy: float) -> dict[str, Any]:
     return {
         "unit": unit.key,
         "records": [_record(unit, cell, spec.reading) for cell in cells],
@@ -183,13 +187,7 @@ def _record(unit: Unit, cell: _Cell, readers: Sequence[str]) -> dict[str, Any]:
         "compressor": unit.compressor, "budget": cell.budget,
     }  # fmt: skip
     if result is None:
-        whole = whole_tokens(example)
-        nothing = {r: {"answer": None, "scores": answer_scores(example, None)} for r in readers}
-        record |= {
-            "tokens_before": whole, "tokens_after": whole, "scores": failed_scores(example),
-            "kept": None, "text": None, "reason": None, "readers": nothing, "failure": cell.failure,
-        }  # fmt: skip
-        return record
+        return record | _failed(example, readers, cell.failure)
     rewritten = any(p.kept is None for p in result.passages)
     record |= {
         "tokens_before": result.tokens_before,
@@ -203,6 +201,23 @@ def _record(unit: Unit, cell: _Cell, readers: Sequence[str]) -> dict[str, Any]:
     return record
 
 
-def whole_tokens(example: Example) -> int:
-    """Of the whole context: what is sent where a compressor fails."""
-    return _compressor("none").compress(example.question, to_passages(example)).tokens_before
+def lost(folder: Path, spec: RunSpec, unit: Unit, why: str) -> dict[str, Any]:
+    """What :func:`work` comes to where it cannot be done."""
+    questions = _questions(folder / "questions" / f"{unit.dataset}.jsonl.gz")[unit.start : unit.stop]
+    failure = {"error": why, "traceback": ""}
+    cells = [
+        _Cell(question, budget, None, failure, None, None)
+        for question in questions
+        for budget in spec.budgets_of(unit.compressor)
+    ]
+    return _result(unit, spec, cells, 0.0)
+
+
+def _failed(example: Example, readers: Sequence[str], failure: dict[str, str] | None) -> dict[str, Any]:
+    """Nothing scored, and the whole context sent: what is done where a compressor fails."""
+    whole = _compressor("none").compress(example.question, to_passages(example)).tokens_before
+    nothing = {r: {"answer": None, "scores": answer_scores(example, None)} for r in readers}
+    return {
+        "tokens_before": whole, "tokens_after": whole, "scores": failed_scores(example),
+        "kept": None, "text": None, "reason": None, "readers": nothing, "failure": failure,
+    }  # fmt: skip

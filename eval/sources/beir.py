@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from ..data import EvalPassage, Example
 from ..retrieval.judged import read_judged
 from ..runs.questions import Question
-from .pooled import own_settings, rank_scores
+from .pooled import found_among, rank_scores
 
 __all__ = ["read"]
 
@@ -22,22 +21,11 @@ def read(folder: Path, split: str, limit: int | None, top_k: int) -> list[Questi
     Raises:
         DataMissing, DataDamaged: the folder is not in this layout.
     """
-    from ...rag import Tersus
-    from ...rag.ingest.readers_document import ParsedDocument
-
     judged = read_judged(folder, split if (folder / f"qrels.{split}.tsv").is_file() else "train", limit)
-    with tempfile.TemporaryDirectory(prefix="tersus-beir-") as home:
-        settings = own_settings(Path(home))
-        with Tersus(settings, background=False) as tersus:
-            tersus.ingester.ingest_documents(
-                [
-                    ParsedDocument(d.id, d.title, d.text, "text/plain", len(d.text.encode()))
-                    for d in judged.documents
-                ],
-                "beir",
-            )
-            ids = list(judged.questions)
-            found = tersus.retriever.retrieve_batch([judged.questions[i] for i in ids], "beir", top_k)
+    ids = list(judged.questions)
+    found = found_among(
+        [(d.id, d.title, d.text) for d in judged.documents], [judged.questions[i] for i in ids], top_k
+    )
     questions = []
     for identity, passages in zip(ids, found, strict=True):
         grades = judged.grades[identity]

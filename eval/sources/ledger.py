@@ -1,19 +1,16 @@
-"""Queries of the user's own, from the ledger: what was asked, what was found, what was answered."""
+"""Queries of the user's own, from the ledger: what was asked, what was found."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
 
-from ...errors import InvalidInput
+from ...rag.moments import moment
 from ..data import EvalPassage, Example
 from ..runs.questions import Question
 
 __all__ = ["read"]
-
-_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
 def read(since: str | None, limit: int | None) -> list[Question]:
@@ -23,7 +20,7 @@ def read(since: str | None, limit: int | None) -> list[Question]:
     answer that the full context gets. Rows whose texts were not stored, or were pruned, are left out.
 
     Raises:
-        InvalidInput: ``since`` is no span such as ``7d``. DatabaseError: the ledger cannot be read.
+        MomentUnclear: ``since`` is no moment such as ``7d``. DatabaseError: the ledger cannot be read.
     """
     from ...rag import Tersus
     from ...rag.ledger.tables import Query
@@ -34,7 +31,7 @@ def read(since: str | None, limit: int | None) -> list[Question]:
         .order_by(Query.created_at.desc(), Query.id)
     )
     if since is not None:
-        statement = statement.where(Query.created_at >= _moment(since))
+        statement = statement.where(Query.created_at >= moment(since, "ledger:"))
     found: list[Question] = []
     with Tersus(background=False) as tersus, tersus.database.session() as session:
         for row in session.scalars(statement):
@@ -43,13 +40,6 @@ def read(since: str | None, limit: int | None) -> list[Question]:
             if question := _question(row):
                 found.append(question)
     return found
-
-
-def _moment(since: str) -> datetime:
-    count, unit = since[:-1], since[-1:]
-    if not count.isdecimal() or unit not in _UNITS:
-        raise InvalidInput(f"{since!r} is no span of time", hint="write ledger:24h, ledger:7d or ledger:4w")
-    return datetime.now(UTC) - timedelta(**{_UNITS[unit]: int(count)})
 
 
 def _question(row: Any) -> Question | None:
@@ -63,4 +53,4 @@ def _question(row: Any) -> Question | None:
         passages=tuple(EvalPassage(text=p["text"], title=p.get("title") or "") for p in passages),
         source="ledger",
     )
-    return Question(example, {}, reference=row.answer if row.outcome == "bypassed" else None)
+    return Question(example, {})

@@ -12,17 +12,11 @@ from pathlib import Path
 
 from ...errors import InvalidInput
 from ..data import DataDamaged, DataMissing, EvalPassage, Example, join_sentences
+from ..gemfilter.trials import ASKED, PLACES, SAID
 from ..runs.questions import Question
 
 __all__ = ["read"]
 
-_PLACES = [
-    f"{first} {second}"
-    for first in ("northern", "old", "blue", "royal", "upper", "hidden", "stone", "winter")
-    for second in ("archive", "mill", "harbour", "library", "station", "vault", "garden", "observatory")
-]
-_SAID = "The access code of the {place} is {code}."
-_ASKED = "What is the access code of the {place}?"
 _PARAGRAPHS = re.compile(r"\n\s*\n")
 
 
@@ -49,7 +43,7 @@ def read(path: Path, count: int, seed: int) -> list[Question]:
 
 
 def _example(number: int, count: int, paragraphs: list[str], name: str, draw: random.Random) -> Example:
-    place, other = draw.sample(_PLACES, 2)
+    place, other = draw.sample(PLACES, 2)
     code, wrong = (str(value) for value in draw.sample(range(10_000, 100_000), 2))
     at = min(int((number + 0.5) / count * len(paragraphs)), len(paragraphs) - 1)
     decoy = (at + 1 + draw.randrange(len(paragraphs) - 1)) % len(paragraphs)
@@ -57,9 +51,9 @@ def _example(number: int, count: int, paragraphs: list[str], name: str, draw: ra
     for i, paragraph in enumerate(paragraphs):
         sentences = [paragraph]
         if i == at:
-            sentences.append(_SAID.format(place=place, code=code))
+            sentences.append(SAID.format(place=place, code=code))
         elif i == decoy:
-            sentences.append(_SAID.format(place=other, code=wrong))
+            sentences.append(SAID.format(place=other, code=wrong))
         text, spans = join_sentences(sentences)
         passages.append(
             EvalPassage(text=text, is_gold=i == at, sentence_spans=spans, supporting=(1,) if i == at else ())
@@ -67,7 +61,7 @@ def _example(number: int, count: int, paragraphs: list[str], name: str, draw: ra
     depth = at / max(1, len(paragraphs) - 1)
     return Example(
         id=f"{name}-{number}-depth-{depth:.2f}",
-        question=_ASKED.format(place=place),
+        question=ASKED.format(place=place),
         answers=(code,),
         passages=tuple(passages),
         source="needle",

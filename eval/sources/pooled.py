@@ -14,9 +14,9 @@ from ..retrieval.metrics import Ndcg, RecallAt, ReciprocalRank
 from ..runs.questions import Question
 
 if TYPE_CHECKING:
-    from ...rag import Settings
+    from ...compressors import Passage
 
-__all__ = ["RETRIEVAL_METRICS", "own_settings", "rank_scores", "retrieve"]
+__all__ = ["RETRIEVAL_METRICS", "found_among", "rank_scores", "retrieve"]
 
 RETRIEVAL_METRICS = (Ndcg(10), RecallAt(10), ReciprocalRank(10))
 
@@ -35,32 +35,37 @@ def retrieve(questions: Sequence[Question], top_k: int) -> list[Question]:
     Raises:
         ModelMissing: the embedding model is not installed.
     """
-    from ...rag import Tersus
-    from ...rag.ingest.readers_document import ParsedDocument
-
     documents = {_key(p): p for q in questions for p in q.example.passages if p.text.strip()}
-    with tempfile.TemporaryDirectory(prefix="tersus-pool-") as folder:
-        settings = own_settings(Path(folder))
-        with Tersus(settings, background=False) as tersus:
-            tersus.ingester.ingest_documents(
-                [
-                    ParsedDocument(key, p.title or key, p.text, "text/plain", len(p.text.encode()))
-                    for key, p in documents.items()
-                ],
-                "pool",
-            )
-            found = tersus.retriever.retrieve_batch([q.example.question for q in questions], "pool", top_k)
+    found = found_among(
+        [(key, p.title or key, p.text) for key, p in documents.items()],
+        [q.example.question for q in questions],
+        top_k,
+    )
     return [
         _found(question, [(p.document_id or "", p.offset, p.text, p.title) for p in passages])
         for question, passages in zip(questions, found, strict=True)
     ]
 
 
-def own_settings(home: Path) -> Settings:
-    """The user's settings with a home, and a database in it, of their own."""
-    from ...rag import load_settings
+def found_among(
+    documents: Sequence[tuple[str, str, str]], questions: Sequence[str], top_k: int
+) -> list[list[Passage]]:
+    """The ``top_k`` chunks that dense search finds for each question among documents (id, title, text), which
+    go through the real ingester into a collection that is gone afterwards.
 
-    return load_settings(home=home).model_copy(update={"database_url": None})
+    Raises:
+        ModelMissing: the embedding model is not installed.
+    """
+    from ...rag import Tersus, load_settings
+    from ...rag.ingest.readers_document import ParsedDocument
+
+    with tempfile.TemporaryDirectory(prefix="tersus-pool-") as folder:
+        # The user's settings, but for where data lies.
+        settings = load_settings(home=Path(folder)).model_copy(update={"database_url": None})
+        with Tersus(settings, background=False) as tersus:
+            parsed = [ParsedDocument(i, title, t, "text/plain", len(t.encode())) for i, title, t in documents]
+            tersus.ingester.ingest_documents(parsed, "pool")
+            return [list(p) for p in tersus.retriever.retrieve_batch(list(questions), "pool", top_k)]
 
 
 def _found(question: Question, chunks: Sequence[tuple[str, int, str, str]]) -> Question:

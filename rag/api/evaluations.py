@@ -46,8 +46,7 @@ class EvaluationOut(EvaluationSummary):
 
 
 def _common(row: EvaluationRun) -> dict[str, Any]:
-    said = [r["text"] for r in row.figures.get("recommendations", ())]
     return {
         "id": row.id, "created_at": row.created_at, "name": row.name, "spec": row.spec_hash,
-        "questions": row.questions, "recommendations": said,
+        "questions": row.questions, "recommendations": row.said,
     }  # fmt: skip

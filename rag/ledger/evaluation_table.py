@@ -29,3 +29,8 @@ class EvaluationRun(Base):
     questions: Mapped[int] = mapped_column(BigInteger)
     figures: Mapped[dict[str, Any]] = mapped_column(SafeJson)
     report: Mapped[str] = mapped_column(SafeText)
+
+    @property
+    def said(self) -> list[str]:
+        """What the run recommends, in words."""
+        return [one["text"] for one in self.figures.get("recommendations", ())]

@@ -52,7 +52,7 @@ def prune(
     Queries that are not finished stay. Nothing younger than a day is touched.
     """
     from ...rag.ledger.retention import prune as remove
-    from ..moments import moment
+    from ...rag.moments import moment
     from .output import print_json, stdout
 
     before = moment(older_than, "--older-than")
@@ -101,7 +101,7 @@ def export(
 ) -> None:
     """Write the ledger's rows, oldest first, to a file: whole, or not at all."""
     from ...rag.ledger.export import exported
-    from ..moments import moment
+    from ...rag.moments import moment
     from .output import stderr
 
     if form not in _FORMATS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -11,9 +11,6 @@ from .common import Json, open_tersus
 from .eval_finish import finish
 from .eval_run import eval_run
 from .typers import QuietTyper
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["eval_app"]
 
@@ -85,7 +82,7 @@ def list_runs(
                 "id": row.id, "created_at": row.created_at.isoformat(), "name": row.name,
                 "folder": row.folder,
                 "questions": row.questions, "spec": row.spec_hash,
-                "recommendations": [r["text"] for r in row.figures.get("recommendations", ())],
+                "recommendations": row.said,
             }
             for row in EvaluationRepository(session).list(limit)
         ]  # fmt: skip

@@ -87,7 +87,7 @@ def savings(
     """
     from ...rag.ledger import QueryRepository
     from ...rag.ledger.savings import savings as sum_up
-    from ..moments import moment
+    from ...rag.moments import moment
     from .ledger_rows import query_dict
     from .output import print_json
 

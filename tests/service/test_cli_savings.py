@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tersus.rag.ledger import Database, NewQuery, QueryRepository, schema
-from tersus.service.moments import MomentUnclear, moment
+from tersus.rag.moments import MomentUnclear, moment
 
 NOW = datetime.now(UTC)
 LAST_MONTH = NOW - timedelta(days=30)

@@ -23,7 +23,7 @@ RunId = Annotated[str, Path(pattern="^[0-9a-f]{4,32}$", description="The id, or 
 
 def _unbound(caller: Reader) -> None:
     """Reports hold questions and passages of whatever was measured."""
-    if caller.key is not None and caller.key.collections is not None:
+    if not caller.sees(None):
         raise Forbidden("a key bound to collections sees no evaluations", hint="use a key that is not")
 
 

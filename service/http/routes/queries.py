@@ -13,7 +13,7 @@ from ....rag.api.ledger import QueryList, QueryRecord, QuerySummary
 from ....rag.ledger import QueryRepository
 from ....rag.ledger.errors import UnknownQuery
 from ....rag.ledger.tables import Query as Row
-from ...moments import moment
+from ....rag.moments import moment
 from ..deps import Caller, Reader, TersusDep
 
 __all__ = ["router"]

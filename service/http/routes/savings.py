@@ -13,7 +13,7 @@ from ....rag.api.errors import errors
 from ....rag.api.ledger import SavingsOut, SavingsRowOut
 from ....rag.ledger.savings import By, savings
 from ....rag.ledger.tables import Kind
-from ...moments import moment
+from ....rag.moments import moment
 from ..deps import Reader, TersusDep
 from ..once import json_answer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,8 @@ def test_the_ledgers_own_queries_are_a_data_set() -> None:
 
 def test_questions_come_back_as_they_were_written(tmp_path: Path) -> None:
     questions = load(toys.QUESTIONS)
-    questions[0] = Question(questions[0].example, {"rr@10/1": None}, reference="\u2028 \U0001f600")
+    strange = replace(questions[0].example, question="\u2028 \U0001f600")
+    questions[0] = Question(strange, {"rr@10/1": None})
     first = write_questions(tmp_path / "q.jsonl.gz", questions)
     assert read_questions(tmp_path / "q.jsonl.gz") == questions
     content = (tmp_path / "q.jsonl.gz").read_bytes()
