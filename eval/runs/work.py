@@ -215,7 +215,10 @@ def lost(folder: Path, spec: RunSpec, unit: Unit, why: str) -> dict[str, Any]:
 
 def _failed(example: Example, readers: Sequence[str], failure: dict[str, str] | None) -> dict[str, Any]:
     """Nothing scored, and the whole context sent: what is done where a compressor fails."""
-    whole = _compressor("none").compress(example.question, to_passages(example)).tokens_before
+    try:
+        whole = _compressor("none").compress(example.question, to_passages(example)).tokens_before
+    except Exception:  # noqa: BLE001 - what cannot be counted, 4 million characters say, has no share kept
+        whole = 0
     nothing = {r: {"answer": None, "scores": answer_scores(example, None)} for r in readers}
     return {
         "tokens_before": whole, "tokens_after": whole, "scores": failed_scores(example),

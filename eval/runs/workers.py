@@ -83,7 +83,9 @@ class Workers:
 
     def _discard(self) -> None:
         if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool.shutdown(
+                cancel_futures=True
+            )  # waits for its thread, which would else meet closed pipes
             self._pool = None
 
     def __enter__(self) -> Workers:
