@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,6 +17,7 @@ from tersus.rag.moments import MomentUnclear, moment
 
 NOW = datetime.now(UTC)
 LAST_MONTH = NOW - timedelta(days=30)
+LATER = itertools.count()  # rows that name no moment lie microseconds after NOW: midnight may pass meanwhile
 
 
 def add(database: Database, *, outcome: str | None, **about: Any) -> str:
@@ -25,6 +27,7 @@ def add(database: Database, *, outcome: str | None, **about: Any) -> str:
         for name in ("tokens_before", "tokens_after", "cost_saved", "overhead_cost", "reason", "passages")
         if name in about
     }
+    about.setdefault("created_at", NOW + timedelta(microseconds=next(LATER)))
     record = NewQuery(**{"kind": "query", "question": "Why?", "collection": "docs", "model": "big", **about})
     with database.session(write=True) as session:
         QueryRepository(session).start(record)
