@@ -54,7 +54,12 @@ def split_words(text: str) -> list[WordUnit]:
         pieces = list(_pieces(text, segment, graphemes))
         start, end = pieces[-1]
         mark = _END.search(text, start, end)
-        if mark and mark.start() > start and not _abbreviates(text[start : mark.start()]):
+        if (
+            mark
+            and mark.start() > start
+            and Atoms(text, start, end, spaced=False).may_cut(mark.start())  # "?`" may end inline code
+            and not _abbreviates(text[start : mark.start()])
+        ):
             pieces[-1] = (start, mark.start())
             units += [WordUnit(*piece, "word", number) for piece in pieces]
             units.append(WordUnit(mark.start(), end, "mark", number))

@@ -38,6 +38,11 @@ def test_code_tables_headings_and_items_are_never_taken_apart() -> None:
     assert len(words(text)) == 4
 
 
+def test_inline_code_that_ends_in_a_question_mark_stays_whole() -> None:
+    assert [(u.kind, u.start, u.end) for u in split_words("Ask `a ?`")] == [("word", 0, 3), ("word", 4, 9)]
+    assert [u.kind for u in split_words("Run `a b`.")] == ["word", "word", "mark"]
+
+
 @settings(deadline=None, max_examples=300)
 @given(
     st.text(alphabet=st.sampled_from("ab1 .,?!\n-#`|　。中、é\u0301\u200d👩🏽$%_"), max_size=80)
