@@ -51,13 +51,14 @@ def split_words(text: str) -> list[WordUnit]:
         if segment.kind != "sentence":
             units.append(WordUnit(segment.start, segment.end, "block", number))
             continue
-        pieces = list(_pieces(text, segment, graphemes))
+        code = Atoms(text, segment.start, segment.end, spaced=False)
+        pieces = list(_pieces(text, segment, code, graphemes))
         start, end = pieces[-1]
         mark = _END.search(text, start, end)
         if (
             mark
             and mark.start() > start
-            and Atoms(text, start, end, spaced=False).may_cut(mark.start())  # "?`" may end inline code
+            and code.may_cut(mark.start())
             and not _abbreviates(text[start : mark.start()])
         ):
             pieces[-1] = (start, mark.start())
@@ -68,18 +69,18 @@ def split_words(text: str) -> list[WordUnit]:
     return units
 
 
-def _pieces(text: str, segment: Segment, graphemes: Graphemes) -> Iterator[tuple[int, int]]:
+def _pieces(text: str, segment: Segment, code: Atoms, graphemes: Graphemes) -> Iterator[tuple[int, int]]:
     atoms = Atoms(text, segment.start, segment.end, spaced=True)
     start = segment.start
     for blank in _BLANK.finditer(text, segment.start, segment.end):
         first, last = blank.span()
         if all(atoms.may_cut(at) and graphemes.may_cut(at) for at in (first, last)):
-            yield from _clauses(text, start, first, graphemes)
+            yield from _clauses(text, start, first, code, graphemes)
             start = last
-    yield from _clauses(text, start, segment.end, graphemes)
+    yield from _clauses(text, start, segment.end, code, graphemes)
 
 
-def _clauses(text: str, start: int, end: int, graphemes: Graphemes) -> Iterator[tuple[int, int]]:
+def _clauses(text: str, start: int, end: int, code: Atoms, graphemes: Graphemes) -> Iterator[tuple[int, int]]:
     for mark in _CLAUSE.finditer(text, start, end):
         cut = mark.end()
         if (
@@ -87,6 +88,7 @@ def _clauses(text: str, start: int, end: int, graphemes: Graphemes) -> Iterator[
             and cut < end
             and is_continua(text[cut])
             and text[cut] not in NO_START
+            and code.may_cut(cut)
             and graphemes.may_cut(cut)
         ):
             yield start, cut

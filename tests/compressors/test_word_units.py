@@ -38,8 +38,9 @@ def test_code_tables_headings_and_items_are_never_taken_apart() -> None:
     assert len(words(text)) == 4
 
 
-def test_inline_code_that_ends_in_a_question_mark_stays_whole() -> None:
+def test_inline_code_stays_whole_whatever_marks_it_holds() -> None:
     assert [(u.kind, u.start, u.end) for u in split_words("Ask `a ?`")] == [("word", 0, 3), ("word", 4, 9)]
+    assert [(u.kind, u.start, u.end) for u in split_words("`甲，乙 ?`")] == [("word", 0, 7)]
     assert [u.kind for u in split_words("Run `a b`.")] == ["word", "word", "mark"]
 
 
