@@ -40,6 +40,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     home = tmp_path_factory.mktemp("service")
     environment = {
         "TERSUS_TOKENIZER": "cl100k", "TERSUS_COMPRESSOR": "similarity", "TERSUS_SERVE_WARM": "false",
+        "TERSUS_COMPRESS_TIMEOUT": "120",  # the first request loads its model, slowly on a busy machine
     }  # fmt: skip
     with Served(home, environment) as made:
         yield made

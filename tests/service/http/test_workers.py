@@ -41,7 +41,7 @@ def test_two_workers_are_one_service(new_address: Callable[[], str], tmp_path: P
         environment = {
             "TERSUS_DATABASE_URL": address, "TERSUS_LLM_BASE_URL": upstream.url, "TERSUS_LLM_MODEL": "fake",
             "TERSUS_TOKENIZER": "cl100k", "TERSUS_COMPRESSOR": "similarity",
-            "TERSUS_SERVE_WARM": "false",
+            "TERSUS_SERVE_WARM": "false", "TERSUS_COMPRESS_TIMEOUT": "120",
         }  # fmt: skip
         with (
             Served(tmp_path / "home", environment, workers=2) as served,
