@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -41,6 +42,7 @@ class Account:
     known: dict[str, Any] = field(default_factory=dict)
     text: LedgerText = "full"
     failed: bool = False
+    opening: Future[None] | None = None
 
     @classmethod
     def open(
@@ -50,6 +52,33 @@ class Account:
 
         Who asked, by which door, comes from ``current_origin``.
         """
+        account, record = cls._new(database, settings, model, counter, question, about)
+        with database.session(write=True) as session:
+            QueryRepository(session).start(record)
+        return account
+
+    @classmethod
+    def begin(
+        cls, database: Database, settings: Settings, model: str, counter: Any, question: str, **about: Any
+    ) -> Account:
+        """As `open`, while the row is still being written; closing it waits for that, and so does `opened`.
+
+        For work that costs nothing but time: before anything is paid for, the row must be there.
+        """
+        account, record = cls._new(database, settings, model, counter, question, about)
+        account.opening = database.write_soon(lambda session: QueryRepository(session).start(record))
+        return account
+
+    @classmethod
+    def _new(
+        cls,
+        database: Database,
+        settings: Settings,
+        model: str,
+        counter: Any,
+        question: str,
+        about: dict[str, Any],
+    ) -> tuple[Account, NewQuery]:
         origin = current_origin.get()
         price_model, price = price_of(settings, model)
         record = NewQuery(
@@ -67,9 +96,12 @@ class Account:
             endpoint=origin.endpoint,
             **about,
         )
-        with database.session(write=True) as session:
-            QueryRepository(session).start(record)
-        return cls(database, record.id, price, text=settings.ledger_text)
+        return cls(database, record.id, price, text=settings.ledger_text), record
+
+    def opened(self) -> None:
+        """Wait until the row is written; raises what the database raised."""
+        if self.opening is not None:
+            self.opening.result()
 
     def note(self, context: Context) -> None:
         """Remember what was sent; written when the row is closed, also if the model fails."""
@@ -139,6 +171,8 @@ class Account:
         if self.failed:
             return
         self.failed = True
+        if self.opening is not None and self.opening.exception() is not None:
+            return  # there is no row
         code = error.code if isinstance(error, TersusError) else "error"
         # An error's words may quote what the ledger must not hold.
         text = (str(error) or type(error).__name__) if self.text == "full" else code
@@ -152,6 +186,7 @@ class Account:
         return time.perf_counter() - self.started
 
     def _finish(self, **values: Any) -> None:
+        self.opened()
         # A copy: a step that a cancelled task gave up may end, and be noted, at this very moment.
         timed = {f"{step}_seconds": taken for step, taken in dict(self.seconds).items()}
         with self.database.session(write=True) as session:

@@ -53,7 +53,10 @@ def compress_passages(
     price_model, price = price_of(settings, model)
     account = None
     if database is not None:
-        account = Account.open(
+        # What extracts runs on this machine: it may begin while its row is being written. What rewrites
+        # asks a language model, perhaps for money.
+        begin = Account.begin if compressor.kind == "extractive" else Account.open
+        account = begin(
             database,
             settings,
             model,

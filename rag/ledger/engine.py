@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from json import dumps
@@ -17,6 +19,8 @@ from .errors import ReadSession
 from .translate import file_error, translated
 
 __all__ = ["Database"]
+
+_WRITERS = 4  # fewer than the pool's connections: what waits to be written never takes them all
 
 
 class _ReadSession(Session):
@@ -78,6 +82,8 @@ class Database:
             # One snapshot for the whole of a reading session, as SQLite gives by itself.
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._writer = self.engine.execution_options(**{sqlite.WRITES: True})
+        self._threads: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
 
     @property
     def is_sqlite(self) -> bool:
@@ -102,12 +108,31 @@ class Database:
             with session, session.begin():
                 yield session
 
+    def write_soon(self, write: Callable[[Session], object]) -> Future[None]:
+        """Run ``write`` in a writing session of its own, in another thread; the future raises its errors."""
+
+        def work() -> None:
+            with self.session(write=True) as session:
+                write(session)
+
+        with self._lock:  # before `close`, or after it in new threads
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(_WRITERS, "tersus-writer")
+            return self._threads.submit(work)
+
     def translated(self) -> AbstractContextManager[None]:
         """Within, errors of the driver become the errors in `errors`."""
         return translated(self.url, self.path)
 
     def close(self) -> None:
-        """Close all connections that are not in use; the database opens again when it is used again."""
+        """Close all connections that are not in use; the database opens again when it is used again.
+
+        What `write_soon` was given is written first.
+        """
+        with self._lock:
+            threads, self._threads = self._threads, None
+        if threads is not None:
+            threads.shutdown()
         self.engine.dispose()
 
     def __repr__(self) -> str:

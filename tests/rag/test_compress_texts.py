@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from tersus.compressors import (
@@ -19,7 +20,8 @@ from tersus.compressors import (
 )
 from tersus.errors import InvalidInput
 from tersus.rag.compress_texts import compress_passages
-from tersus.rag.ledger import Database
+from tersus.rag.ledger import Database, QueryRepository
+from tersus.rag.ledger.errors import DiskFull
 from tersus.rag.ledger.savings import savings
 
 from tests.rag import fakes
@@ -74,6 +76,47 @@ def test_failures_of_the_compressor_give_the_original(database: Database, tmp_pa
     row = fakes.only_row(database)
     assert (result.context, result.outcome, result.cost_saved) == (WHOLE, "fell_back", 0)
     assert (row.outcome, row.error_code, row.tokens_saved) == ("fell_back", "compressor_failed", 0)
+
+
+def test_what_extracts_begins_while_its_row_is_written_and_what_rewrites_does_not(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compressing = threading.Event()
+    start = QueryRepository.start
+    seen: list[bool] = []
+
+    def held(self: QueryRepository, record: Any) -> str:
+        seen.append(compressing.wait(5 if first else 0.05))
+        return start(self, record)
+
+    def act(task: Task) -> Draft:
+        compressing.set()
+        return Draft([CompressedPassage.of(p, [Span(0, 4, 0.5)]) for p in task.passages])
+
+    class Rewriting(fakes.Scripted):
+        kind: ClassVar[Any] = "abstractive"
+
+    monkeypatch.setattr(QueryRepository, "start", held)
+    first = True
+    assert run(tmp_path, fakes.Scripted(act), database=database).outcome == "compressed"
+    compressing.clear()
+    first = False
+    assert run(tmp_path, Rewriting(act), database=database).outcome == "compressed"
+    assert seen == [True, False]
+    assert [row.outcome for row in fakes.rows(database)] == ["compressed", "compressed"]
+
+
+def test_nothing_is_answered_where_the_row_could_not_be_begun(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise DiskFull("no space left")
+
+    monkeypatch.setattr(QueryRepository, "start", refuse)
+    with pytest.raises(DiskFull):
+        run(tmp_path, database=database)
+    assert fakes.rows(database) == []
+    assert "could not be closed" not in caplog.text
 
 
 def test_an_empty_query_is_refused_where_the_compressor_needs_one(database: Database, tmp_path: Path) -> None:

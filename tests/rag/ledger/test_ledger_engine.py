@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, text, update
+from sqlalchemy.orm import Session
 from tersus.errors import InvalidInput
 from tersus.rag.ledger.collections import CollectionRepository
 from tersus.rag.ledger.engine import Database
@@ -36,6 +37,20 @@ def test_a_session_that_fails_leaves_nothing_behind(database: Database) -> None:
     with pytest.raises(ZeroDivisionError):
         fail()
     assert names(database) == []
+
+
+def test_what_is_to_be_written_soon_is_written_before_the_database_is_closed(database: Database) -> None:
+    def create(name: str) -> Callable[[Session], object]:
+        return lambda session: CollectionRepository(session).create(name, "m", 3)
+
+    written = [database.write_soon(create(name)) for name in "abcdefgh"]
+    wrong = database.write_soon(lambda session: session.execute(text("no such statement")))
+    database.close()
+    assert [one.result(timeout=0) for one in written] == [None] * 8
+    assert isinstance(wrong.exception(timeout=0), DatabaseError)
+    assert names(database) == [*"abcdefgh"]
+    database.write_soon(create("i")).result(timeout=30)
+    assert names(database) == [*"abcdefghi"]
 
 
 def test_a_reading_session_refuses_to_write(database: Database) -> None:
