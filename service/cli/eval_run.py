@@ -160,7 +160,7 @@ def eval_run(
 
 
 def _agree_to_pay(folder: Path, spec: Any, yes: bool) -> None:
-    """Say what paid readers may cost at most, and ask."""
+    """Say what paid readers and a paid judge may cost at most, and ask."""
     from ...eval.runs.cost import reading_cost
     from .output import stderr
 
