@@ -19,7 +19,7 @@ from ...rag.chat import Chat
 from ...rag.jobs import JobRunner
 from ...rag.keys import any_keys
 from ...rag.settings import InvalidSettings
-from . import errors, health, metrics, telemetry
+from . import docs, errors, health, metrics, telemetry
 from .config import ServeConfig
 from .limits import RequestGuard
 from .pages import NoSession, ask_for_key
@@ -57,6 +57,8 @@ def create_app(
         summary="Sends a language model only the words the answer needs, and records what each query saved.",
         lifespan=_life,
         openapi_tags=_TAGS,
+        docs_url=None,  # both load their scripts from a server of somebody else's
+        redoc_url=None,
     )
     app.state.tersus = tersus
     app.state.config = config
@@ -68,6 +70,7 @@ def create_app(
     errors.install(app)
     app.include_router(health.router)
     app.include_router(pages)
+    app.include_router(docs.router)
     app.add_exception_handler(NoSession, ask_for_key)
     for router in routers:
         app.include_router(router)

@@ -70,6 +70,15 @@ def test_the_playground_shows_what_stays(served: Served, page: Any) -> None:
     assert page.inner_text("#shown") == "100%"
 
 
+def test_the_api_is_described_without_anything_from_elsewhere(served: Served, page: Any) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{served.url}/docs")
+    page.wait_for_selector("#operations-queries-compress", timeout=60_000)
+    assert f"{served.url}/openapi.json" in asked
+    assert [url for url in asked if not url.startswith((f"{served.url}/", "data:"))] == []
+
+
 @pytest.mark.parametrize("path", ["/", "/queries", "/playground"])
 def test_small_screens_need_no_sideways_scrolling(
     served: Served, page: Any, path: str, tmp_path: Path

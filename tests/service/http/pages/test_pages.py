@@ -28,6 +28,16 @@ def test_an_empty_ledger_says_what_to_do(client: TestClient) -> None:
     assert "Nothing here" in client.get("/queries").text
 
 
+def test_the_api_is_described_by_files_of_our_own(client: TestClient) -> None:
+    page = client.get("/docs")
+    assert page.status_code == 200
+    loaded = re.findall(r"""(?:src|href|url)\s*[:=]\s*["']([^"']+)["']""", page.text)
+    assert loaded
+    for address in loaded:
+        assert client.get(f"/{address}").status_code == 200, address
+    assert client.get("/docs/other.js").status_code == client.get("/redoc").status_code == 404
+
+
 def test_the_dashboard_shows_the_ledgers_sums(client: TestClient) -> None:
     made = client.post("/v1/query", json=ASKED).json()
     client.post("/v1/query", json={**ASKED, "compress": False})
