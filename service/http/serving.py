@@ -14,6 +14,7 @@ from ...rag.settings import InvalidSettings
 from .app import create_app
 from .config import ServeConfig, load_config
 from .logs import LogFormat, configure
+from .memory import hold_less
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -33,6 +34,7 @@ def application() -> FastAPI:
     """The application from the environment; uvicorn calls this once in every worker."""
     level, _, form = os.environ.pop(_LOG, "20 auto").partition(" ")
     configure(int(level), form)  # type: ignore[arg-type]
+    hold_less()
     return create_app(Tersus(load_settings(), serving=True), load_config())
 
 
