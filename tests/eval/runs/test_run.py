@@ -66,13 +66,26 @@ def test_a_worker_is_killed_then_the_run_and_it_comes_to_the_same_bytes(whole: P
     assert workers
     os.kill(workers[0], signal.SIGKILL)
     wait_for(9)  # more than were done: what the dead worker had is done again
+    workers = _workers(process.pid)
+    assert workers
     process.send_signal(signal.SIGKILL)
     process.wait()
+    deadline = time.monotonic() + 30
+    while any(_lives(worker) for worker in workers):
+        assert time.monotonic() < deadline, "the workers of a killed run live on"
+        time.sleep(0.05)
     assert not (folder / "results.jsonl").exists()
     with journal.open("ab") as file:
         file.write(b'{"unit": "cut o')  # what a kill in the midst of a write leaves
     toys.run(folder)
     assert (folder / "results.jsonl").read_bytes() == (whole / "results.jsonl").read_bytes()
+
+
+def _lives(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _workers(parent: int) -> list[int]:
