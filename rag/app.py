@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .pipeline import Pipeline
     from .results import QueryResult
     from .retrieve import Retriever
+    from .shadow import Backoff
 
 __all__ = ["Tersus"]
 
@@ -125,11 +126,18 @@ class Tersus:
         from .shadow import ShadowedPipeline
 
         parts = (self.settings, self.database, self.retriever, self.llm)
-        if not self.settings.shadow_share:
+        if self.backoff is None:
             return Pipeline(*parts, compressors=self.compressor)
-        return ShadowedPipeline(
-            *parts, compressors=self.compressor, embedding=lambda: self.embedding, watch=self._background
-        )
+        return ShadowedPipeline(*parts, compressors=self.compressor, backoff=self.backoff)
+
+    @cached_property
+    def backoff(self) -> Backoff | None:
+        """Compares answers with those of the full context; None where no share of the queries is to be."""
+        from .shadow import Backoff
+
+        if not self.settings.shadow_share:
+            return None
+        return Backoff(self.settings, self.database, lambda: self.embedding, watch=self._background)
 
     def compressor(self, name: str | None = None) -> Compressor:
         """The compressor of this name with the settings' options, loaded once and shared.
@@ -182,9 +190,8 @@ class Tersus:
 
     def close(self) -> None:
         """Finish the requests that queues hold, and close the database's connections."""
-        close = getattr(self.__dict__.get("pipeline"), "close", None)
-        if close is not None:
-            close()
+        if (backoff := self.__dict__.get("backoff")) is not None:
+            backoff.close()
         if self._serving is not None:
             self._serving.close()
         if "database" in self.__dict__:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .chat import Chat, ChatAsk, Opened, most_tokens
+from .ask import ChatAsk, Opened, most_tokens
+from .chat import Chat
 from .upstream import UpstreamBusy, UpstreamRefused
 
 __all__ = ["Chat", "ChatAsk", "Opened", "UpstreamBusy", "UpstreamRefused", "most_tokens"]

@@ -36,7 +36,11 @@ _FOUND = (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How a conversation is to be treated. ``compressor`` None: nothing is compressed."""
+    """How a conversation is to be treated. ``compressor`` None: nothing is compressed.
+
+    ``label``: JSON-ready, of how it was asked for; what was sent under one label is sent again under it,
+    whatever compressor and budget are in force.
+    """
 
     messages: Sequence[Mapping[str, Any]]
     collection: str | None
@@ -45,6 +49,7 @@ class Asked:
     protection: Protection
     counter: TokenCounter
     top_k: int
+    label: Sequence[Any]
     search: SearchOptions | None = None
 
 
@@ -56,7 +61,7 @@ class Sent:
     context: Context
 
 
-def prepare(tersus: Tersus, memory: Memory, asked: Asked) -> Sent:
+def prepare(tersus: Tersus, memory: Memory, asked: Asked, *, afresh: bool = False) -> Sent:
     """Retrieve for the last question, compress what is marked or a tool's long result.
 
     What was sent in earlier turns is put where it stood: texts by what they were made from, retrieved
@@ -64,27 +69,30 @@ def prepare(tersus: Tersus, memory: Memory, asked: Asked) -> Sent:
     every time, and the last question's context when it is first sent: contexts that are sent again, as they
     were, are in neither count.
 
+    Args:
+        afresh: as if this were first asked now: only the contexts of earlier questions are sent as they were,
+            and nothing is remembered.
+
     Raises:
         UnknownCollection, EmptyCollection, EmbeddingMismatch.
     """
     parts = find_parts(asked.messages)
-    name = asked.compressor.name if asked.compressor else None
-    how = [name, tersus.settings.options_of(name) if name else None, str(asked.budget)]
-    keys = {part: key_of("part", how, part.query, part.text) for part in parts}
-    turns = _turns(asked, how)
-    known = memory.get([*keys.values(), *turns.values()])
+    keys = {part: key_of("part", asked.label, part.query, part.text) for part in parts}
+    turns = _turns(asked)
+    last = max(turns, default=None)
+    earlier = [key for number, key in turns.items() if number != last]
+    known = memory.get(earlier if afresh else [*keys.values(), *turns.values()])
     with ThreadPoolExecutor(max(1, min(8, len(parts)))) as pool:  # what comes together is batched together
         waiting = [
             pool.submit(copy_context().run, _part, tersus, asked, p, known.get(keys[p])) for p in parts
         ]
         contexts = [one.result() for one in waiting]
     new = {keys[part]: context.text for part, context in zip(parts, contexts, strict=True)}
-    last = max(turns, default=None)
     if last is not None and turns[last] not in known:
         found = _retrieved(tersus, asked, own_text(asked.messages[last]))
         contexts.append(found)
         new[turns[last]] = found.text
-    sent = {**known, **memory.put({key: text for key, text in new.items() if key not in known})}
+    sent = known | (new if afresh else memory.put({k: text for k, text in new.items() if k not in known}))
     texts = {part: sent[keys[part]] for part in parts}
     messages = replaced(asked.messages, texts)
     for number, key in turns.items():
@@ -93,12 +101,14 @@ def prepare(tersus: Tersus, memory: Memory, asked: Asked) -> Sent:
     return Sent(messages, _merged(contexts))
 
 
-def _turns(asked: Asked, how: Sequence[Any]) -> dict[int, str]:
+def _turns(asked: Asked) -> dict[int, str]:
     """The number of each user's message that asks something, with the key of its context."""
     if asked.collection is None:
         return {}
     return {
-        number: key_of("context", how, asked.collection, asked.top_k, list(asked.messages[: number + 1]))
+        number: key_of(
+            "context", asked.label, asked.collection, asked.top_k, list(asked.messages[: number + 1])
+        )
         for number, message in enumerate(asked.messages)
         if message.get("role") == "user" and own_text(message)
     }

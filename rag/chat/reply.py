@@ -13,9 +13,10 @@ __all__ = ["Reply"]
 
 @dataclass(slots=True)
 class Reply:
-    """The first choice's text, and the usage."""
+    """The first choice's text, whether it calls tools, and the usage."""
 
     usage: Usage = field(default_factory=Usage)
+    calls_tools: bool = False
     _pieces: list[str] = field(default_factory=list)
 
     @property
@@ -45,3 +46,5 @@ class Reply:
         content = message.get("content") if isinstance(message, Mapping) else None
         if isinstance(content, str):
             self._pieces.append(content)
+        if isinstance(message, Mapping) and (message.get("tool_calls") or message.get("function_call")):
+            self.calls_tools = True

@@ -6,10 +6,10 @@ import hashlib
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...compressors import Budget
 from ...errors import TersusError
@@ -19,14 +19,11 @@ from .agreement import Agreement
 from .repository import ShadowKey, ShadowRepository
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from llama_index.core.base.embeddings.base import BaseEmbedding
 
-    from ..results import QueryResult
     from ..settings import Settings
 
-__all__ = ["Seen", "Watcher", "chosen"]
+__all__ = ["Again", "Answered", "Seen", "Watcher", "chosen"]
 
 log = logging.getLogger(__name__)
 _WAITING = 100  # more are let go: a check is a sample anyway
@@ -34,13 +31,36 @@ _WAITING = 100  # more are let go: a check is a sample anyway
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A query that was answered: how it was asked, and how far from that it was answered."""
+    """How a query was asked, and how far from that it is answered: ``step`` of ``steps``."""
 
     key: ShadowKey
     steps: Sequence[Budget | None]
     step: int
-    options: dict[str, Any]
-    """Of the pipeline: what finds the same passages."""
+    reason: str | None
+
+    @property
+    def budget(self) -> Budget | None:
+        """The one in force; None: nothing is compressed."""
+        return self.steps[self.step]
+
+    def noted(self, note: str | None) -> str | None:
+        """``note``, with what is to be said of backing off, if it was."""
+        words = f"backed off from {self.key.asked}: {self.reason}" if self.step else None
+        return "; ".join(filter(None, (note, words))) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A query's answer; ``tokens`` were read and written for it by the model."""
+
+    id: str
+    text: str
+    outcome: str
+    tokens: int
+
+
+Again = Callable[[Budget | None], Answered]
+"""Answers the same query with another budget, or the full context (None), as traffic of kind ``shadow``."""
 
 
 def chosen(query_id: str, share: float) -> bool:
@@ -50,31 +70,22 @@ def chosen(query_id: str, share: float) -> bool:
 
 
 class Watcher:
-    """Compares answers in the background.
-
-    Args:
-        answer: ``answer(question, collection, **options)``: a query of kind ``shadow``.
-    """
+    """Compares answers in the background."""
 
     def __init__(
-        self,
-        settings: Settings,
-        database: Database,
-        embedding: Callable[[], BaseEmbedding],
-        answer: Callable[..., QueryResult],
+        self, settings: Settings, database: Database, embedding: Callable[[], BaseEmbedding]
     ) -> None:
         self._settings = settings
         self._database = database
         self._embedding = embedding
-        self._answer = answer
-        self._queue: queue.Queue[tuple[Seen, QueryResult] | None] = queue.Queue(_WAITING)
+        self._queue: queue.Queue[tuple[Seen, Answered, Again] | None] = queue.Queue(_WAITING)
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._closed = False
 
-    def look(self, seen: Seen, result: QueryResult) -> None:
+    def look(self, seen: Seen, answered: Answered, again: Again) -> None:
         """Queue a comparison, if this query is one of the share; returns at once."""
-        if result.answer is None or not chosen(result.id, self._settings.shadow_share):
+        if not answered.text or not chosen(answered.id, self._settings.shadow_share):
             return
         with self._lock:
             if self._closed:
@@ -83,7 +94,7 @@ class Watcher:
                 self._thread = threading.Thread(target=self._run, daemon=True, name="tersus shadow")
                 self._thread.start()
         try:
-            self._queue.put_nowait((seen, result))
+            self._queue.put_nowait((seen, answered, again))
         except queue.Full:
             log.info("a shadow check is let go: %d are waiting", _WAITING)
 
@@ -115,34 +126,31 @@ class Watcher:
             finally:
                 self._queue.task_done()
 
-    def compare(self, seen: Seen, result: QueryResult) -> None:
+    def compare(self, seen: Seen, answered: Answered, again: Again) -> None:
         """Make the comparison now; what changes by it is logged. Nothing beyond the day's tokens."""
         settings = self._settings
         today = utc_now().replace(hour=0, minute=0, second=0, microsecond=0)
         with self._database.session() as session:
             if ShadowRepository(session).spent(today) >= settings.shadow_tokens:
                 return
-        bypassed = seen.steps[seen.step] is None
-        if result.outcome != "compressed" and not bypassed:
+        if answered.outcome != "compressed" and seen.budget is not None:
             return  # the full context was sent anyway: nothing can be learned
         found: list[tuple[int, Agreement, int]] = []
-        tokens, full = 0, result.answer or ""
-        if not bypassed:
-            shadow = self._again(seen, result, compress=False)
-            tokens, full = _tokens(shadow), shadow.answer or ""
-            agreement = Agreement.of(result.answer or "", full, self._embedding())
-            found.append((seen.step, agreement, tokens))
+        full = answered.text
+        if seen.budget is not None:
+            shadow = again(None)
+            full = shadow.text
+            agreement = Agreement.of(answered.text, full, self._embedding())
+            found.append((seen.step, agreement, shadow.tokens))
         if seen.step:
-            shadow = self._again(
-                seen, result, compressor=seen.key.compressor, budget=seen.steps[seen.step - 1]
-            )
+            shadow = again(seen.steps[seen.step - 1])
             if shadow.outcome == "compressed":
-                agreement = Agreement.of(shadow.answer or "", full, self._embedding())
-                found.append((seen.step - 1, agreement, _tokens(shadow)))
+                agreement = Agreement.of(shadow.text, full, self._embedding())
+                found.append((seen.step - 1, agreement, shadow.tokens))
         with self._database.session(write=True) as session:
             repository = ShadowRepository(session)
             for step, agreement, cost in found:
-                repository.add(result.id, seen.key, step, agreement, cost)
+                repository.add(answered.id, seen.key, step, agreement, cost)
             moved = repository.decide(
                 seen.key, len(seen.steps), least=settings.shadow_least, limit=settings.shadow_limit,
                 confidence=settings.shadow_confidence,
@@ -152,11 +160,3 @@ class Watcher:
                 "%s with %s at %s: now step %d (%s): %s", seen.key.collection, seen.key.compressor,
                 seen.key.asked, moved[0], seen.steps[moved[0]] or "no compression", moved[1],
             )  # fmt: skip
-
-    def _again(self, seen: Seen, result: QueryResult, **options: Any) -> QueryResult:
-        return self._answer(result.question, seen.key.collection, kind="shadow", **seen.options, **options)
-
-
-def _tokens(result: QueryResult) -> int:
-    usage = result.usage
-    return (usage.prompt_tokens or result.prompt_tokens or 0) + (usage.completion_tokens or 0)

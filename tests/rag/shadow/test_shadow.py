@@ -15,6 +15,7 @@ from tersus.rag.ledger import Database
 from tersus.rag.pipeline import Pipeline
 from tersus.rag.shadow import (
     Agreement,
+    Backoff,
     ShadowedPipeline,
     ShadowKey,
     ShadowRepository,
@@ -120,7 +121,7 @@ def shadowed(database: Database, tmp_path: Path) -> Callable[..., tuple[Shadowed
         simple = plain(database, tmp_path, llm)
         made = ShadowedPipeline(
             settings, database, simple._retriever, llm, compressors=lambda _: FirstSentence(),
-            embedding=HashedEmbedding,
+            backoff=Backoff(settings, database, HashedEmbedding),
         )  # fmt: skip
         return made, llm
 
@@ -154,8 +155,8 @@ def by_context(llm: ScriptedLLM) -> None:
 def test_answers_are_compared_behind_the_query(shadowed: Any, database: Database) -> None:
     pipeline, llm = shadowed()
     result = ask(pipeline)
-    pipeline.settle()
-    pipeline.close()
+    pipeline._backoff.settle()
+    pipeline._backoff.close()
     assert result.answer == "The moon."
     assert len(llm.asked) == 2
     kinds = {row.kind: row for row in rows(database)}
@@ -172,16 +173,17 @@ def test_disagreement_backs_off_until_nothing_is_compressed_and_says_so(
 ) -> None:
     pipeline, llm = shadowed()
     by_context(llm)
-    watcher = pipeline._watcher  # the comparisons are made here, one by one
+    backoff = pipeline._backoff
+    watcher = backoff._watcher  # the comparisons are made here, one by one
     outcomes = []
     seen: list[Any] = []
-    pipeline._watcher = type("Here", (), {"look": lambda _, *found: seen.append(found)})()
+    backoff._watcher = type("Here", (), {"look": lambda _, *found: seen.append(found)})()
     for _ in range(60):
         seen.clear()
         result = ask(pipeline)
         outcomes.append((result.outcome, result.reason))
         watcher.compare(*seen[0])
-        pipeline._steps.clear()
+        backoff._steps.clear()
     assert outcomes[0][0] == "compressed"
     last = outcomes[-1]
     assert last[0] == "bypassed"
@@ -193,8 +195,8 @@ def test_the_days_tokens_are_a_limit(shadowed: Any, database: Database) -> None:
     pipeline, _ = shadowed(shadow_tokens=100)
     for _ in range(4):
         ask(pipeline)
-    pipeline.settle()
-    pipeline.close()
+    pipeline._backoff.settle()
+    pipeline._backoff.close()
     # 55 tokens a check: the second one still begins below 100, the third does not.
     assert sum(1 for row in rows(database) if row.kind == "shadow") == 2
 
@@ -209,8 +211,8 @@ def test_what_fails_behind_a_query_does_not_reach_it(shadowed: Any, database: Da
 
     llm.before = before
     assert ask(pipeline).answer == "The moon."
-    pipeline.settle()
-    pipeline.close()
+    pipeline._backoff.settle()
+    pipeline._backoff.close()
     assert {row.kind: row.outcome for row in rows(database)} == {"query": "compressed", "shadow": "failed"}
     with database.session() as session:
         assert ShadowRepository(session).standings(0.95) == []
@@ -221,6 +223,6 @@ def test_without_compression_or_model_nothing_is_compared(shadowed: Any, databas
     ask(pipeline, compress=False)
     ask(pipeline, context_only=True)
     ask(pipeline, kind="evaluation")
-    pipeline.settle()
-    pipeline.close()
+    pipeline._backoff.settle()
+    pipeline._backoff.close()
     assert [row.kind for row in rows(database) if row.kind == "shadow"] == []
