@@ -6,18 +6,21 @@ import contextvars
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from ..errors import TersusError
 from .cancel import CancelToken, current_token
+from .daemons import Daemons
 
 __all__ = ["TimeLimitExceeded", "run_with_limit"]
 
 T = TypeVar("T")
 
 _MAX_ABANDONED = 8
-_abandoned: dict[str, set[threading.Thread]] = {}
+_abandoned: dict[str, set[Future[Any]]] = {}
 _lock = threading.Lock()
+_daemons = Daemons()
 
 
 class TimeLimitExceeded(TersusError):
@@ -36,31 +39,22 @@ def run_with_limit(call: Callable[[], T], seconds: float, what: str) -> T:
     What waits in a queue for its turn is told by ``current_token``, and does not hang.
     """
     with _lock:
-        hanging = {thread for thread in _abandoned.pop(what, ()) if thread.is_alive()}
+        hanging = {call for call in _abandoned.pop(what, ()) if not call.done()}
         if hanging:
             _abandoned[what] = hanging
         if len(hanging) >= _MAX_ABANDONED:
             raise TimeLimitExceeded(f"{what}: {len(hanging)} earlier calls have not come back yet")
-    future: Future[T] = Future()
     token = CancelToken(current_token.get())
     context = contextvars.copy_context()
     context.run(current_token.set, token)
-
-    def work() -> None:
-        try:
-            future.set_result(context.run(call))
-        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-            future.set_exception(error)
-
-    thread = threading.Thread(target=work, daemon=True, name=f"tersus: {what}")
-    thread.start()
+    future = _daemons.submit(partial(context.run, call), f"tersus: {what}")
     try:
         return future.result(timeout=seconds)
     except TimeoutError as error:
         if future.done() and future.exception(timeout=0) is error:
             raise  # the call's own time-out, not ours
         with _lock:
-            _abandoned.setdefault(what, set()).add(thread)
+            _abandoned.setdefault(what, set()).add(future)
         token.cancel()
         raise TimeLimitExceeded(f"{what} took longer than {seconds:g} s") from None
     finally:
