@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from ..compressors import CompressedPassage, counter_name
 from ..errors import TersusError
 from .failopen import Context
-from .ledger import Database, NewQuery, QueryRepository
+from .ledger import Database, NewQuery, QueryWrites
 from .ledger.origin import current_origin
 from .ledger.redaction import LedgerText, redacted
 from .llm import Usage
@@ -53,8 +53,8 @@ class Account:
         Who asked, by which door, comes from ``current_origin``.
         """
         account, record = cls._new(database, settings, model, counter, question, about)
-        with database.session(write=True) as session:
-            QueryRepository(session).start(record)
+        with database.transaction() as connection:
+            QueryWrites(connection).start(record)
         return account
 
     @classmethod
@@ -66,7 +66,7 @@ class Account:
         For work that costs nothing but time: before anything is paid for, the row must be there.
         """
         account, record = cls._new(database, settings, model, counter, question, about)
-        account.opening = database.write_soon(lambda session: QueryRepository(session).start(record))
+        account.opening = database.write_soon(lambda connection: QueryWrites(connection).start(record))
         return account
 
     @classmethod
@@ -124,7 +124,9 @@ class Account:
             "offset": source.offset,
             "title": redacted(source.title, self.text),
             "text": redacted(source.text, self.text),
-            "kept": None if passage.kept is None else [asdict(span) for span in passage.kept],
+            "kept": None
+            if passage.kept is None
+            else [{"start": s.start, "end": s.end, "score": s.score} for s in passage.kept],
             **({"sent": redacted(passage.text, self.text)} if rewritten else {}),
             "sources": [sentence.passages for sentence in passage.sentences],
         }
@@ -189,7 +191,7 @@ class Account:
         self.opened()
         # A copy: a step that a cancelled task gave up may end, and be noted, at this very moment.
         timed = {f"{step}_seconds": taken for step, taken in dict(self.seconds).items()}
-        with self.database.session(write=True) as session:
-            QueryRepository(session).finish(
+        with self.database.transaction() as connection:
+            QueryWrites(connection).finish(
                 self.id, **{**self.known, **timed, "total_seconds": self.total(), **values}
             )

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from .documents import DocumentRepository
     from .engine import Database
     from .new_document import NewChunk, NewDocument
-    from .queries import NewQuery, QueryRepository
+    from .queries import QueryRepository
+    from .query_writes import NewQuery, QueryWrites
     from .savings import SavingsReport, SavingsRow
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "NewDocument",
     "NewQuery",
     "QueryRepository",
+    "QueryWrites",
     "SavingsReport",
     "SavingsRow",
     "StoredCalibration",
@@ -50,8 +52,9 @@ _HOME = {
     "DocumentRepository": "documents",
     "NewChunk": "new_document",
     "NewDocument": "new_document",
-    "NewQuery": "queries",
+    "NewQuery": "query_writes",
     "QueryRepository": "queries",
+    "QueryWrites": "query_writes",
     "SavingsReport": "savings",
     "SavingsRow": "savings",
     "StoredCalibration": "calibrations",

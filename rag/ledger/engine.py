@@ -10,7 +10,7 @@ from functools import partial
 from json import dumps
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 
 from . import sqlite
@@ -108,12 +108,18 @@ class Database:
             with session, session.begin():
                 yield session
 
-    def write_soon(self, write: Callable[[Session], object]) -> Future[None]:
-        """Run ``write`` in a writing session of its own, in another thread; the future raises its errors."""
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A connection in one writing transaction, for plain statements; errors leave as from `session`."""
+        with self.translated(), self._writer.begin() as connection:
+            yield connection
+
+    def write_soon(self, write: Callable[[Connection], object]) -> Future[None]:
+        """Run ``write`` in a `transaction` of its own, in another thread; the future raises its errors."""
 
         def work() -> None:
-            with self.session(write=True) as session:
-                write(session)
+            with self.transaction() as connection:
+                write(connection)
 
         with self._lock:  # before `close`, or after it in new threads
             if self._threads is None:

@@ -31,10 +31,10 @@ def safe_json(value: Any) -> Any:
     Raises `InvalidInput` for NaN, infinity, keys that are not strings, and types that JSON lacks:
     one database would store them and the other would not.
     """
-    if value is None or isinstance(value, (bool, int)):
-        return value
     if isinstance(value, str):
         return safe_text(value)
+    if value is None or isinstance(value, int):
+        return value
     if isinstance(value, float):
         if not math.isfinite(value):
             raise InvalidInput(f"{value} is not a JSON number", hint="store None where there is no value")
@@ -42,10 +42,14 @@ def safe_json(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [safe_json(item) for item in value]
     if isinstance(value, dict):
-        if not all(isinstance(key, str) for key in value):
-            raise InvalidInput("JSON objects have text keys only", hint="convert the keys with str()")
-        return {safe_text(key): safe_json(item) for key, item in value.items()}
+        return {_key(key): safe_json(item) for key, item in value.items()}
     raise InvalidInput(
         f"{type(value).__name__} cannot be stored as JSON",
         hint="use text, numbers, booleans, None, lists and dictionaries",
     )
+
+
+def _key(key: object) -> str:
+    if not isinstance(key, str):
+        raise InvalidInput("JSON objects have text keys only", hint="convert the keys with str()")
+    return safe_text(key)

@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import event
 from tersus.compressors import CompressedPassage, Draft, Span, Task
 from tersus.rag.account import Account, price_of
-from tersus.rag.ledger import Database, QueryRepository, schema
+from tersus.rag.ledger import Database, QueryWrites, schema
 from tersus.rag.ledger.errors import DatabaseError, DatabaseReadOnly, DiskFull
 from tersus.rag.ledger.savings import savings
 from tersus.rag.llm import LLMFailed
@@ -170,7 +170,7 @@ def test_the_error_that_failed_a_query_stays_the_one_that_is_raised(
     def refuse(*_: Any, **__: Any) -> None:
         raise DiskFull("no space left")
 
-    monkeypatch.setattr(QueryRepository, "finish", refuse)
+    monkeypatch.setattr(QueryWrites, "finish", refuse)
     with pytest.raises(LLMFailed, match="boom"):
         fakes.pipeline(database, tmp_path, ScriptedLLM(error=RuntimeError("boom"))).query(
             QUESTION, "corpus", compress=False

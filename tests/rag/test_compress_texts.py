@@ -20,7 +20,7 @@ from tersus.compressors import (
 )
 from tersus.errors import InvalidInput
 from tersus.rag.compress_texts import compress_passages
-from tersus.rag.ledger import Database, QueryRepository
+from tersus.rag.ledger import Database, QueryWrites
 from tersus.rag.ledger.errors import DiskFull
 from tersus.rag.ledger.savings import savings
 
@@ -82,10 +82,10 @@ def test_what_extracts_begins_while_its_row_is_written_and_what_rewrites_does_no
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compressing = threading.Event()
-    start = QueryRepository.start
+    start = QueryWrites.start
     seen: list[bool] = []
 
-    def held(self: QueryRepository, record: Any) -> str:
+    def held(self: QueryWrites, record: Any) -> str:
         seen.append(compressing.wait(5 if first else 0.05))
         return start(self, record)
 
@@ -96,7 +96,7 @@ def test_what_extracts_begins_while_its_row_is_written_and_what_rewrites_does_no
     class Rewriting(fakes.Scripted):
         kind: ClassVar[Any] = "abstractive"
 
-    monkeypatch.setattr(QueryRepository, "start", held)
+    monkeypatch.setattr(QueryWrites, "start", held)
     first = True
     assert run(tmp_path, fakes.Scripted(act), database=database).outcome == "compressed"
     compressing.clear()
@@ -112,7 +112,7 @@ def test_nothing_is_answered_where_the_row_could_not_be_begun(
     def refuse(*_: Any) -> None:
         raise DiskFull("no space left")
 
-    monkeypatch.setattr(QueryRepository, "start", refuse)
+    monkeypatch.setattr(QueryWrites, "start", refuse)
     with pytest.raises(DiskFull):
         run(tmp_path, database=database)
     assert fakes.rows(database) == []

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from tersus.errors import InvalidInput, TersusError
-from tersus.rag.ledger import Database, QueryRepository
+from tersus.rag.ledger import Database, QueryWrites
 from tersus.rag.ledger.errors import UnknownCollection
 from tersus.rag.ledger.savings import savings
 from tersus.rag.llm import LLMFailed, LLMTimeout
@@ -158,14 +158,14 @@ async def test_a_query_cancelled_while_its_row_is_opened_does_not_leave_the_row_
     corpus: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, go_on = threading.Event(), threading.Event()
-    start = QueryRepository.start
+    start = QueryWrites.start
 
-    def slowly(self: QueryRepository, record: Any) -> str:
+    def slowly(self: QueryWrites, record: Any) -> str:
         begun.set()
         go_on.wait(20)
         return start(self, record)
 
-    monkeypatch.setattr(QueryRepository, "start", slowly)
+    monkeypatch.setattr(QueryWrites, "start", slowly)
     task = asyncio.create_task(
         fakes.pipeline(corpus, tmp_path, ScriptedLLM()).aquery(QUESTION, "corpus", compress=False)
     )
@@ -217,13 +217,13 @@ async def test_a_model_that_can_only_block_does_not_block_the_loop_and_is_given_
 async def test_a_database_that_is_busy_when_a_query_fails_does_not_block_the_loop(
     corpus: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finish = QueryRepository.finish
+    finish = QueryWrites.finish
 
-    def slowly(self: QueryRepository, *arguments: Any, **values: Any) -> None:
+    def slowly(self: QueryWrites, *arguments: Any, **values: Any) -> None:
         time.sleep(0.5)
         finish(self, *arguments, **values)
 
-    monkeypatch.setattr(QueryRepository, "finish", slowly)
+    monkeypatch.setattr(QueryWrites, "finish", slowly)
     pipe = fakes.pipeline(corpus, tmp_path, ScriptedLLM(error=RuntimeError("boom")))
 
     async def fail() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 from tersus.errors import InvalidInput
+from tersus.rag.ledger import NewQuery, QueryRepository
 from tersus.rag.ledger.collections import CollectionRepository
 from tersus.rag.ledger.engine import Database
 from tersus.rag.ledger.errors import CollectionExists, CollectionMismatch, UnknownCollection
-from tersus.rag.ledger.queries import NewQuery, QueryRepository
 from tersus.rag.ledger.tables import metadata
 
 

@@ -11,13 +11,13 @@ from typing import TypeVar
 
 import numpy as np
 from sqlalchemy import func, select
+from tersus.rag.ledger import NewQuery, QueryRepository
 from tersus.rag.ledger.chunks import ChunkRepository
 from tersus.rag.ledger.collections import CollectionRepository
 from tersus.rag.ledger.documents import DocumentRepository
 from tersus.rag.ledger.engine import Database
 from tersus.rag.ledger.errors import QueryFinished
 from tersus.rag.ledger.new_document import NewChunk, NewDocument
-from tersus.rag.ledger.queries import NewQuery, QueryRepository
 from tersus.rag.ledger.savings import savings
 from tersus.rag.ledger.tables import Document, Vector
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, text, update
+from sqlalchemy import Connection, insert, text, update
 from sqlalchemy.orm import Session
 from tersus.errors import InvalidInput
 from tersus.rag.ledger.collections import CollectionRepository
@@ -40,11 +40,11 @@ def test_a_session_that_fails_leaves_nothing_behind(database: Database) -> None:
 
 
 def test_what_is_to_be_written_soon_is_written_before_the_database_is_closed(database: Database) -> None:
-    def create(name: str) -> Callable[[Session], object]:
-        return lambda session: CollectionRepository(session).create(name, "m", 3)
+    def create(name: str) -> Callable[[Connection], object]:
+        return lambda connection: CollectionRepository(Session(connection)).create(name, "m", 3)
 
     written = [database.write_soon(create(name)) for name in "abcdefgh"]
-    wrong = database.write_soon(lambda session: session.execute(text("no such statement")))
+    wrong = database.write_soon(lambda connection: connection.execute(text("no such statement")))
     database.close()
     assert [one.result(timeout=0) for one in written] == [None] * 8
     assert isinstance(wrong.exception(timeout=0), DatabaseError)

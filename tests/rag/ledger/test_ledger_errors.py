@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, func, select, text
-from tersus.rag.ledger import schema
+from tersus.rag.ledger import NewQuery, QueryRepository, schema
 from tersus.rag.ledger.collections import CollectionRepository
 from tersus.rag.ledger.engine import Database
 from tersus.rag.ledger.errors import (
@@ -22,7 +22,6 @@ from tersus.rag.ledger.errors import (
     DatabaseUnavailable,
     DiskFull,
 )
-from tersus.rag.ledger.queries import NewQuery, QueryRepository
 from tersus.rag.ledger.tables import Query
 
 

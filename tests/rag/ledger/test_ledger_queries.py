@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 from tersus.errors import InvalidInput
+from tersus.rag.ledger import NewQuery, QueryRepository
 from tersus.rag.ledger.engine import Database
 from tersus.rag.ledger.errors import DatabaseError, QueryFinished, UnknownQuery
-from tersus.rag.ledger.queries import NewQuery, QueryRepository
 from tersus.rag.ledger.tables import KINDS, Query
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)

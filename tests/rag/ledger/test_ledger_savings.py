@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from tersus.errors import InvalidInput
+from tersus.rag.ledger import NewQuery, QueryRepository
 from tersus.rag.ledger.engine import Database
-from tersus.rag.ledger.queries import NewQuery, QueryRepository
 from tersus.rag.ledger.savings import By, SavingsRow, savings
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
