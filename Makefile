@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PACKAGES := errors compressors indexes rag eval service migrations
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types format bench bench-exit bench-exit-llm bench-family bench-index bench-service report report-slow fuzz lock clean package
+.PHONY: help install demo test lint types format bench bench-exit bench-exit-llm bench-family bench-index bench-service report report-slow llmlingua report-peers fuzz lock clean package
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -81,6 +81,16 @@ report: install ## The repository's own report: fast compressors, then with the 
 report-slow: install ## The compressors that run a language model, into build/report/slow (hours on two cores)
 	$(BIN)/tersus models install
 	$(EVAL) --config eval/described/slow.toml -o build/report/slow
+
+LLMLINGUA = .venv-llmlingua
+llmlingua: ## LLMLingua in an environment of its own, .venv-llmlingua (it needs transformers 4), to measure it beside ours
+	$(PYTHON) -m venv $(LLMLINGUA)
+	$(LLMLINGUA)/bin/python -m pip install --quiet llmlingua==0.2.2 transformers==4.43.4 torch==2.13.0
+
+report-peers: install llmlingua ## Beside LLMLingua and LongLLMLingua, into build/report/peers (half an hour; skips without data)
+	$(BIN)/tersus models install
+	@$(BIN)/python -c 'from tersus.eval.data_files import data_file; data_file("hotpotqa")' 2>/dev/null || { echo "skipped: no data set is here (see TERSUS_DATA_DIR)"; exit 0; }; \
+	TERSUS_LLMLINGUA_PYTHON=$(CURDIR)/$(LLMLINGUA)/bin/python $(EVAL) --config eval/described/peers.toml -o build/report/peers
 
 fuzz: install ## Whatever the OpenAPI allows, and does not, sent to the service (EXAMPLES=200 an operation)
 	$(BIN)/python -m tersus.service.fuzz --examples $(or $(EXAMPLES),200)

@@ -11,6 +11,7 @@ from typing import Any
 from ..compressors import Compressor, available_compressors, load_compressor
 from ..errors import InvalidInput
 from .baselines import BASELINES
+from .peers import PEERS
 
 __all__ = ["limit", "load", "names", "parse_spec", "ratios", "with_all"]
 
@@ -78,16 +79,18 @@ def with_all(specs: Sequence[str]) -> list[str]:
 
 
 def load(spec: str) -> Compressor:
-    """The compressor of a spec: one of the benches' own baselines (head, bm25), or a registered one.
+    """The compressor of a spec: one of the benches' own baselines (head, bm25), a peer, or a registered one.
 
     Raises:
+        NotInstalled: the environment of a peer (llmlingua, longllmlingua) is not there.
         UnknownCompressor, CompressorBroken: nothing usable is registered under the name.
         InvalidInput: the spec is malformed, or the compressor does not take its options.
     """
     name, options = parse_spec(spec)
-    if name not in BASELINES:
+    unregistered = {**BASELINES, **PEERS}
+    if name not in unregistered:
         return load_compressor(name, **options)
     try:
-        return BASELINES[name](**options)
+        return unregistered[name](**options)
     except TypeError as error:
         raise InvalidInput(f"compressor {name!r} does not take these options: {error}") from error

@@ -13,11 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ...compressors import Budget
 from ...errors import InvalidInput
 from ..bench_options import parse_spec
+from ..peers import PEERS
 
 __all__ = ["ADAPTIVE", "NO_BUDGET", "RunSpec", "parse_budget", "read_spec"]
 
 ADAPTIVE, NO_BUDGET = "adaptive", "-"
-_UNSCORED = frozenset({"head", "random", "sentence-optimizer"})  # only a size says anything to them
+_UNSCORED = frozenset({"head", "random", "sentence-optimizer", *PEERS})  # only a size says anything to them
 
 
 class RunSpec(BaseModel):
