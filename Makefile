@@ -78,9 +78,11 @@ report: install ## The repository's own report: fast compressors, then with the 
 	$(BIN)/python -m tersus.eval.report.publish build/report/reading docs/results/reading --readme README.md && \
 	$(BIN)/python -m tersus.eval.report.publish build/report/timing docs/results/timing
 
-report-slow: install ## The compressors that run a language model, into build/report/slow (hours on two cores)
+report-slow: install ## The compressors that run a language model or write anew (hours on two cores; skips without data)
 	$(BIN)/tersus models install
-	$(EVAL) --config eval/described/slow.toml -o build/report/slow
+	@$(BIN)/python -c 'from tersus.eval.data_files import data_file; data_file("hotpotqa")' 2>/dev/null || { echo "skipped: no data set is here (see TERSUS_DATA_DIR)"; exit 0; }; \
+	$(EVAL) --config eval/described/slow.toml -o build/report/slow && \
+	$(BIN)/python -m tersus.eval.report.publish build/report/slow docs/results/slow
 
 LLMLINGUA = .venv-llmlingua
 llmlingua: ## LLMLingua in an environment of its own, .venv-llmlingua (it needs transformers 4), to measure it beside ours
