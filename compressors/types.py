@@ -50,9 +50,13 @@ class Span:
     score: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("start", "end"):
-            object.__setattr__(self, name, _whole_number(name, getattr(self, name)))
-        object.__setattr__(self, "score", _real_number(self.score))
+        # Plain numbers are the rule, and there are hundreds of spans to a query.
+        if type(self.start) is not int:
+            object.__setattr__(self, "start", _whole_number("start", self.start))
+        if type(self.end) is not int:
+            object.__setattr__(self, "end", _whole_number("end", self.end))
+        if type(self.score) is not float:
+            object.__setattr__(self, "score", _real_number(self.score))
         if not 0 <= self.start < self.end:
             raise InvalidInput(f"a span needs 0 <= start < end, got {self.start}..{self.end}")
 

@@ -16,7 +16,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _RUN = tuple(f"eval/runs/{name}.py" for name in ("work", "scoring", "readers", "local_answers", "judge"))
 _SCORING = (
     "compressors", "eval/metrics", *_RUN, "eval/bench_run.py", "eval/remember.py", "rag/normalise.py",
-    "eval/baselines.py", "eval/optimizer_baseline.py", "eval/random_baseline.py",
+    "eval/baselines.py", "eval/optimizer_baseline.py", "eval/random_baseline.py", "eval/peers",
 )  # fmt: skip
 """What decides a score; the rest may change between two sittings of one run."""
 
