@@ -138,6 +138,7 @@ def _cell(
     if full is not None:
         base = [results.records[n] for n in full]
         whole = _scores(base, reader)  # what applies to it applies to the question, whatever is made of it
+        scores = _without_partial_support(scores, whole)
         if reader != NO_READER:
             scores["agreement"] = _agreement(records, base, reader)
         if compressor != BASELINE:
@@ -179,6 +180,20 @@ def _scores(records: Sequence[Mapping[str, Any]], reader: str) -> dict[str, tupl
             if any(value is not None for value in values):
                 found[name] = values
     return found
+
+
+def _without_partial_support(
+    scores: dict[str, tuple[float | None, ...]], whole: Mapping[str, Sequence[float | None]]
+) -> dict[str, tuple[float | None, ...]]:
+    """Without figures of support where some questions have none, for their passages were written anew: the
+    others, of which nothing was kept or everything, do not stand for them."""
+    pairs = zip(scores["support_recall"], whole["support_recall"], strict=True)
+    if all(value is not None for value, applies in pairs if applies is not None):
+        return scores
+    return {
+        name: (None,) * len(values) if name.startswith("support_") else values
+        for name, values in scores.items()
+    }
 
 
 def _agreement(

@@ -73,6 +73,20 @@ def test_figures_are_those_of_the_records(finished: Path) -> None:
     assert cell.cost("a model without a price") is None
 
 
+def test_support_that_some_questions_lack_is_not_told_of_the_others(finished: Path) -> None:
+    results = read_results(finished)
+    base = [r for r in results.records if r["compressor"] == "none"]
+    labelled = next(r["question"] for r in base if r["scores"]["support_recall"] is not None)
+    for record in results.records:
+        if (record["compressor"], record["budget"], record["question"]) == ("bm25", "0.25", labelled):
+            record["scores"] = {**record["scores"], "support_recall": None}  # its passages were rewritten
+    cells = {(c.compressor, c.budget): c for c in summarise(results).cells}
+    assert cells["bm25", "0.25"].estimates["support_recall"].count == 0
+    assert cells["bm25", "0.25"].estimates["support_f2"].count == 0
+    assert cells["bm25", "0.25"].estimates["answer_recall"].count > 0
+    assert cells["head", "0.25"].estimates["support_recall"].count > 0
+
+
 class _Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
