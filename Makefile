@@ -67,10 +67,11 @@ bench-service: install ## The service: throughput and overhead, faults, kills, r
 	$(BIN)/tersus models install
 	for what in throughput upstream kills database soak; do $(BIN)/python -m tersus.eval.load $$what || exit 1; done
 
+NEEDS_DATA = $(BIN)/python -c 'from tersus.eval.data_files import data_file; data_file("hotpotqa")' 2>/dev/null || { echo "skipped: no data set is here (see TERSUS_DATA_DIR)"; exit 0; }
 EVAL = $(BIN)/tersus eval run --workers 2 --no-store
 report: install ## The repository's own report: fast compressors, then with the local reader (about an hour; skips without data)
 	$(BIN)/tersus models install
-	@$(BIN)/python -c 'from tersus.eval.data_files import data_file; data_file("hotpotqa")' 2>/dev/null || { echo "skipped: no data set is here (see TERSUS_DATA_DIR)"; exit 0; }; \
+	@$(NEEDS_DATA); \
 	$(EVAL) --config eval/described/context.toml -o build/report/context && \
 	$(EVAL) --config eval/described/reading.toml -o build/report/reading && \
 	$(BIN)/tersus eval run --threads 2 --no-store --config eval/described/timing.toml -o build/report/timing && \
@@ -80,18 +81,21 @@ report: install ## The repository's own report: fast compressors, then with the 
 
 report-slow: install ## The compressors that run a language model or write anew (hours on two cores; skips without data)
 	$(BIN)/tersus models install
-	@$(BIN)/python -c 'from tersus.eval.data_files import data_file; data_file("hotpotqa")' 2>/dev/null || { echo "skipped: no data set is here (see TERSUS_DATA_DIR)"; exit 0; }; \
+	@$(NEEDS_DATA); \
 	$(EVAL) --config eval/described/slow.toml -o build/report/slow && \
 	$(BIN)/python -m tersus.eval.report.publish build/report/slow docs/results/slow
 
-LLMLINGUA = .venv-llmlingua
-llmlingua: ## LLMLingua in an environment of its own, .venv-llmlingua (it needs transformers 4), to measure it beside ours
+LLMLINGUA := .venv-llmlingua
+$(LLMLINGUA)/installed:
 	$(PYTHON) -m venv $(LLMLINGUA)
 	$(LLMLINGUA)/bin/python -m pip install --quiet llmlingua==0.2.2 transformers==4.43.4 torch==2.13.0
+	touch $@
+
+llmlingua: $(LLMLINGUA)/installed ## LLMLingua in an environment of its own, .venv-llmlingua (it needs transformers 4), to measure it beside ours
 
 report-peers: install llmlingua ## Beside LLMLingua and LongLLMLingua, into build/report/peers (half an hour; skips without data)
 	$(BIN)/tersus models install
-	@$(BIN)/python -c 'from tersus.eval.data_files import data_file; data_file("hotpotqa")' 2>/dev/null || { echo "skipped: no data set is here (see TERSUS_DATA_DIR)"; exit 0; }; \
+	@$(NEEDS_DATA); \
 	TERSUS_LLMLINGUA_PYTHON=$(CURDIR)/$(LLMLINGUA)/bin/python $(EVAL) --config eval/described/peers.toml -o build/report/peers
 
 fuzz: install ## Whatever the OpenAPI allows, and does not, sent to the service (EXAMPLES=200 an operation)

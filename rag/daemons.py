@@ -50,14 +50,12 @@ class Daemons:
         with self._lock:
             jobs = self._idle.pop() if self._idle else None
         if jobs is None:
-            threading.Thread(target=self._run, args=([job],), daemon=True, name=name).start()
-        else:
-            jobs.put(job)
+            jobs = SimpleQueue()
+            threading.Thread(target=self._run, args=(jobs,), daemon=True, name=name).start()
+        jobs.put(job)
         return job.done
 
-    def _run(self, first: list[_Job]) -> None:
-        jobs: SimpleQueue[_Job] = SimpleQueue()
-        jobs.put(first.pop())
+    def _run(self, jobs: SimpleQueue[_Job]) -> None:
         while self._wait_and_work(jobs):
             pass
 

@@ -67,19 +67,22 @@ class LLMLinguaCompressor(Compressor):
             raise InvalidInput(f"{self.name} takes a ratio alone", hint="give ratio=0.25")
         written = [n for n, passage in enumerate(task.passages) if passage.text.strip()]
         blocks = [f"{task.passages[n].title}\n{task.passages[n].text}".strip() for n in written]
-        import torch
-
-        asked = {"passages": blocks, "question": task.query, "rate": budget.ratio, "long": self.long}
-        text = self._process.ask({**asked, "threads": torch.get_num_threads()}).strip()
-        first = written[0] if written else 0
+        text = self._asked(task.query, blocks, budget.ratio) if blocks else ""
         return Draft(
             [
                 CompressedPassage.rewritten(passage, [SourcedSentence(text, tuple(written))])
-                if n == first and text
+                if text and n == written[0]
                 else CompressedPassage.of(passage, [])
                 for n, passage in enumerate(task.passages)
             ]
         )
+
+    def _asked(self, question: str, passages: Sequence[str], ratio: float) -> str:
+        import torch
+
+        asked = {"passages": passages, "question": question, "rate": ratio, "long": self.long}
+        text: str = self._process.ask({**asked, "threads": torch.get_num_threads()})
+        return text.strip()
 
 
 class LongLLMLinguaCompressor(LLMLinguaCompressor):

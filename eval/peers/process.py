@@ -34,9 +34,9 @@ class PeerProcess:
 
     def __init__(self, command: Sequence[str | os.PathLike[str]]) -> None:
         self.command = [os.fspath(part) for part in command]
-        self._start()
+        self._forget()
 
-    def _start(self) -> None:
+    def _forget(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._said: IO[bytes] | None = None
@@ -47,7 +47,7 @@ class PeerProcess:
 
     def __setstate__(self, state: list[str]) -> None:
         self.command = state
-        self._start()
+        self._forget()
 
     def ask(self, question: object) -> Any:
         """Its answer.
@@ -67,6 +67,9 @@ class PeerProcess:
                 answer = json.loads(line) if line.endswith("\n") else None
             except (OSError, ValueError):
                 answer = None
+            except BaseException:  # interrupted: its answer must not be taken for that to the next question
+                self._end()
+                raise
             if isinstance(answer, dict) and "value" in answer:
                 return answer["value"]
             if isinstance(answer, dict) and "error" in answer:
@@ -89,7 +92,6 @@ class PeerProcess:
                     stdout=subprocess.PIPE,
                     stderr=self._said,
                     encoding="utf-8",
-                    env={**os.environ, "PYTHONPATH": ""},
                 )
             except OSError as error:
                 raise NotInstalled(

@@ -120,9 +120,8 @@ class Chat:
 
 
 def _answered(opened: Opened, reply: Reply) -> Answered:
-    usage = reply.usage
-    tokens = (usage.prompt_tokens or opened.prompt_tokens) + (usage.completion_tokens or 0)
-    return Answered(opened.account.id, reply.text, opened.sent.context.outcome, tokens)
+    outcome = opened.sent.context.outcome
+    return Answered.of(opened.account.id, reply.text, outcome, reply.usage, opened.prompt_tokens)
 
 
 @asynccontextmanager

@@ -42,7 +42,7 @@ _THERE = select(_TABLE.c.id).where(_TABLE.c.id == bindparam("wanted_id"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewQuery:
-    """What is known of a query when it arrives; everything else is NULL until `QueryRepository.finish`.
+    """What is known of a query when it arrives; everything else is NULL until `QueryWrites.finish`.
 
     Prices are in US dollars per million tokens. ``version`` is the installed Tersus's.
     """

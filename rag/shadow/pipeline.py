@@ -57,6 +57,4 @@ class ShadowedPipeline(Pipeline):
 
 
 def _answered(result: QueryResult) -> Answered:
-    usage = result.usage
-    tokens = (usage.prompt_tokens or result.prompt_tokens or 0) + (usage.completion_tokens or 0)
-    return Answered(result.id, result.answer or "", result.outcome, tokens)
+    return Answered.of(result.id, result.answer or "", result.outcome, result.usage, result.prompt_tokens)

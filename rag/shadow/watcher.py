@@ -21,6 +21,7 @@ from .repository import ShadowKey, ShadowRepository
 if TYPE_CHECKING:
     from llama_index.core.base.embeddings.base import BaseEmbedding
 
+    from ..llm import Usage
     from ..settings import Settings
 
 __all__ = ["Again", "Answered", "Seen", "Watcher", "chosen"]
@@ -57,6 +58,12 @@ class Answered:
     text: str
     outcome: str
     tokens: int
+
+    @classmethod
+    def of(cls, query_id: str, text: str, outcome: str, usage: Usage, prompt_tokens: int | None) -> Answered:
+        """``prompt_tokens``: our own count, where the model gives none."""
+        read = usage.prompt_tokens or prompt_tokens or 0
+        return cls(query_id, text, outcome, read + (usage.completion_tokens or 0))
 
 
 Again = Callable[[Budget | None], Answered]

@@ -54,6 +54,14 @@ def test_llmlingua_is_not_told_that_the_question_matters() -> None:
 
 
 @pytest.mark.usefixtures("worker")
+def test_blank_passages_are_not_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    compressor = LongLLMLinguaCompressor(python=sys.executable)
+    monkeypatch.delattr(compressor, "_process")
+    result = compressor.compress("Which capital?", [Passage(text=" ", title="Paris")], Budget(ratio=0.5))
+    assert result.text == ""
+
+
+@pytest.mark.usefixtures("worker")
 @pytest.mark.parametrize("budget", [Budget(), Budget(max_tokens=10)])
 def test_only_a_ratio_says_anything_to_it(budget: Budget) -> None:
     with pytest.raises(InvalidInput, match="ratio"):

@@ -77,6 +77,22 @@ def test_what_is_no_json_is_no_answer_and_no_later_one_either(peer: PeerProcess)
     peer.close()
 
 
+def test_the_answer_to_an_interrupted_question_is_not_given_to_the_next(
+    peer: PeerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: str) -> None:
+        raise KeyboardInterrupt
+
+    peer.ask("before")
+    with monkeypatch.context() as patched:
+        patched.setattr("tersus.eval.peers.process.json.loads", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            peer.ask("interrupted")
+    assert peer._process is None
+    assert peer.ask("next")[0] == "next"
+    peer.close()
+
+
 def test_a_copy_in_another_process_has_its_own(peer: PeerProcess) -> None:
     mine = peer.ask(1)[1]
     copy = pickle.loads(pickle.dumps(peer))  # noqa: S301 - our own
