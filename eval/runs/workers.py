@@ -81,7 +81,12 @@ class Workers:
                 initializer=_start,
                 initargs=(self._threads,),
             )
-        return self._pool.submit(job, self._folder, self._spec, unit)
+        try:
+            return self._pool.submit(job, self._folder, self._spec, unit)
+        except BrokenProcessPool as error:  # a worker died since the last look: as if it had died with this unit
+            lost: Future[Any] = Future()
+            lost.set_exception(error)
+            return lost
 
     def _discard(self) -> None:
         if self._pool is not None:

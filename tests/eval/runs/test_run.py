@@ -157,6 +157,34 @@ def test_a_unit_whose_worker_dies_each_time_is_told_apart_from_the_others(tmp_pa
     assert found == {0: 0, 2: 2}
 
 
+def test_a_pool_that_broke_before_the_next_unit_was_given_to_it_is_made_anew(tmp_path: Path) -> None:
+    from tersus.eval.runs.plan import Unit
+    from tersus.eval.runs.workers import Workers
+
+    units = [Unit("d", "c", start, start + 1) for start in range(9)]
+    with Workers(tmp_path, toys.spec(), 1, 1) as workers:
+        found = []
+        for unit, result in workers.map(_start_of, units):
+            found.append((unit.start, result))
+            if len(found) in (1, 9):  # with units under way, and with none left
+                _break(workers)
+    assert sorted(found) == [(start, start) for start in range(9)]
+
+
+def _start_of(_folder: Path, _spec: Any, unit: Any) -> int:
+    return int(unit.start)
+
+
+def _break(workers: Any) -> None:
+    """Kill every worker, and wait until the pool has seen it."""
+    for process in list(workers._pool._processes.values()):
+        process.kill()
+    deadline = time.monotonic() + 30
+    while not workers._pool._broken:
+        assert time.monotonic() < deadline, "the pool does not see that its workers died"
+        time.sleep(0.01)
+
+
 def _die_on_one(_folder: Path, _spec: Any, unit: Any) -> int:
     if unit.start == 1:
         os.kill(os.getpid(), signal.SIGKILL)
