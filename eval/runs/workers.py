@@ -83,7 +83,7 @@ class Workers:
             )
         try:
             return self._pool.submit(job, self._folder, self._spec, unit)
-        except BrokenProcessPool as error:  # a worker died since the last look: as if it had died with this unit
+        except BrokenProcessPool as error:  # a worker died since the last look: as if with this unit
             lost: Future[Any] = Future()
             lost.set_exception(error)
             return lost

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 
 __all__ = ["BatchLimits"]
@@ -37,4 +38,7 @@ class BatchLimits:
 
 def _default_tokens() -> int:
     torch = sys.modules.get("torch")  # not imported for this: who needs it has it by now
-    return _CUDA_TOKENS if torch is not None and torch.cuda.is_available() else _CPU_TOKENS
+    with suppress(AttributeError, ImportError):  # another thread is in the midst of importing it
+        if torch is not None and torch.cuda.is_available():
+            return _CUDA_TOKENS
+    return _CPU_TOKENS

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from concurrent.futures import wait
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -256,4 +258,15 @@ def test_many_callers_each_get_their_own_answer(crowd: Crowd) -> None:
     found = [crowd.call(batcher.submit, n, kind=n % 3, tokens=n) for n in range(1, 500)]
     assert [one.result(20) for one in found] == [2 * n for n in range(1, 500)]
     assert batcher.stats.requests == 499
+    batcher.close()
+
+
+def test_a_worker_lives_on_while_torch_is_being_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = ModuleType("torch")
+    monkeypatch.setitem(sys.modules, "torch", begun)
+    batcher: Batcher[int, int] = Batcher("test", list)
+    assert batcher.submit(7) == 7
+    begun.cuda = SimpleNamespace(is_available=lambda: True)  # type: ignore[attr-defined]
+    assert BatchLimits().room(None) == 65_536
+    assert batcher.submit(8) == 8
     batcher.close()
