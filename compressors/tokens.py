@@ -142,10 +142,10 @@ def load_counter(name: str = "cl100k", *, label: str | None = None) -> TokenCoun
 
 
 def _from_hub(name: str, label: str) -> TokenCounter:
-    from transformers import AutoTokenizer
+    from .models.hugging_face import whole_transformers
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name)
+        tokenizer = whole_transformers().AutoTokenizer.from_pretrained(name)
     except (OSError, ValueError) as error:
         raise TokenizerMissing(
             f"no tokenizer {name!r}: not cl100k, o200k or a folder, and the hub did not give it",

@@ -19,8 +19,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
-from transformers import AutoConfig, AutoModel
 
+from ..models.hugging_face import whole_transformers
 from ..models.runtime import loading, pick_device
 from ..models.store import ModelUnusable, model_folder
 from .network import EvidenceHead, HeadShape
@@ -40,11 +40,14 @@ def new_exit_model(
     Raises:
         ModelMissing, ModelUnusable: the encoder cannot be loaded.
     """
+    transformers = whole_transformers()
     folder = model_folder(encoder)
     with loading(folder, "an encoder"):
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
         config.attention_probs_dropout_prob, config.hidden_dropout_prob = 0.0, dropout
-        network = AutoModel.from_pretrained(folder, config=config, dtype=torch.float32, local_files_only=True)
+        network = transformers.AutoModel.from_pretrained(
+            folder, config=config, dtype=torch.float32, local_files_only=True
+        )
         network.pooler = None  # loaded only so that no weight of the folder is reported as left over
     for parameter in network.embeddings.parameters():
         parameter.requires_grad = False

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import InvalidInput
 from .fingerprint import fingerprint_folder
+from .hugging_face import whole_transformers
 from .runtime import loading, pick_device, pick_dtype, well_formed
 from .store import find_model, model_folder
 
@@ -68,10 +69,12 @@ class CausalModel:
     @cached_property
     def config(self) -> Any:
         """The text model's configuration, read without the weights."""
-        from transformers import AutoConfig
-
         with loading(self.folder, "a language model"):
-            return AutoConfig.from_pretrained(self.folder, local_files_only=True).get_text_config()
+            return (
+                whole_transformers()
+                .AutoConfig.from_pretrained(self.folder, local_files_only=True)
+                .get_text_config()
+            )
 
     @property
     def context_window(self) -> int:
@@ -90,11 +93,9 @@ class CausalModel:
         """The weights: bfloat16 on CUDA, float32 elsewhere, unless asked otherwise."""
         with self._load_lock:
             if self._model is None:
-                from transformers import AutoModelForCausalLM
-
                 dtype = pick_dtype(self._dtype_name, self.device, on_cuda="bfloat16")
                 with loading(self.folder, "a language model"):
-                    model: Any = AutoModelForCausalLM.from_pretrained(
+                    model: Any = whole_transformers().AutoModelForCausalLM.from_pretrained(
                         self.folder, dtype=dtype, local_files_only=True
                     )
                 self._model = model.to(self.device).eval()
@@ -105,20 +106,21 @@ class CausalModel:
         """The model's own tokenizer, loaded without the weights."""
         with self._load_lock:
             if self._tokenizer is None:
-                from transformers import AutoTokenizer
-
                 with loading(self.folder, "a language model"):
-                    self._tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+                    self._tokenizer = whole_transformers().AutoTokenizer.from_pretrained(
+                        self.folder, local_files_only=True
+                    )
             return self._tokenizer
 
     @cached_property
     def stop_ids(self) -> frozenset[int]:
         """Tokens that end an answer."""
-        from transformers import GenerationConfig
-
         own = self.config.eos_token_id
         if (self.folder / "generation_config.json").is_file():
-            own = GenerationConfig.from_pretrained(self.folder, local_files_only=True).eos_token_id or own
+            generation = whole_transformers().GenerationConfig.from_pretrained(
+                self.folder, local_files_only=True
+            )
+            own = generation.eos_token_id or own
         ids = {own} if isinstance(own, int) else set(own or ())
         ids.add(self.tokenizer.eos_token_id)
         special = self.tokenizer.added_tokens_encoder

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import InvalidInput
 from .fingerprint import fingerprint_folder
+from .hugging_face import whole_transformers
 from .pooling import SentenceSettings, pool, read_settings
 from .runtime import loading, pick_device, pick_dtype, well_formed
 from .store import ModelUnusable, find_model, model_folder
@@ -175,10 +176,8 @@ class TextEncoder:
 
     @cached_property
     def _config(self) -> Any:
-        from transformers import AutoConfig
-
         with loading(self.folder, "an encoder"):
-            return AutoConfig.from_pretrained(self.folder, local_files_only=True)
+            return whole_transformers().AutoConfig.from_pretrained(self.folder, local_files_only=True)
 
     def _model(self) -> tuple[Any, Any]:
         with self._lock:
@@ -187,13 +186,12 @@ class TextEncoder:
             return self._loaded
 
     def _load(self) -> tuple[Any, Any]:
-        from transformers import AutoModel, AutoTokenizer
-
+        transformers = whole_transformers()
         device = pick_device(self._device_name)
         dtype = pick_dtype("auto", device, on_cuda="float16")
         with loading(self.folder, "an encoder"):
-            tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
-            model = AutoModel.from_pretrained(self.folder, dtype=dtype, local_files_only=True)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+            model = transformers.AutoModel.from_pretrained(self.folder, dtype=dtype, local_files_only=True)
         return model.to(device).eval(), tokenizer
 
     def _tokenise(self, texts: list[str]) -> list[list[int]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import InvalidInput
+from .hugging_face import whole_transformers
 from .store import ModelUnusable
 
 if TYPE_CHECKING:
@@ -61,10 +62,9 @@ def pick_dtype(name: str, device: torch.device, *, on_cuda: str) -> torch.dtype:
 @contextlib.contextmanager
 def loading(folder: Path, kind: str) -> Iterator[None]:
     """Load without progress bars; what transformers raises becomes ModelUnusable naming ``folder``."""
-    from transformers.utils import logging
-
+    logging = whole_transformers().utils.logging
     shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()
     try:
         yield
     except (OSError, ValueError, KeyError, ImportError) as error:
@@ -76,7 +76,7 @@ def loading(folder: Path, kind: str) -> Iterator[None]:
         ) from error
     finally:
         if shown:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+            logging.enable_progress_bar()
 
 
 def well_formed(text: str) -> str:

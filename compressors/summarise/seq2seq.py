@@ -77,14 +77,14 @@ class _Seq2Seq:
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
-        from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
-
+        from ..models.hugging_face import whole_transformers
         from ..models.runtime import loading, pick_device, pick_dtype
 
+        transformers = whole_transformers()
         device = pick_device(self._device)
         with loading(self.folder, "a sequence-to-sequence model"):
-            tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
-            model: Any = AutoModelForSeq2SeqLM.from_pretrained(
+            tokenizer = transformers.AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+            model: Any = transformers.AutoModelForSeq2SeqLM.from_pretrained(
                 self.folder, dtype=pick_dtype("auto", device, on_cuda="bfloat16"), local_files_only=True
             )
         return model.to(device).eval(), tokenizer
